@@ -1,1 +1,81 @@
-"""vnvision."""
+"""vnvision: train, prove and export small vision models on regional data.
+
+``import vnvision as vv`` costs nothing: what is named is loaded when it is first used. ``vv.train``,
+``vv.evaluate`` and ``vv.export`` are packages *and* can be called: ``vv.train("config.yaml")`` runs
+``vnvision.api.train``, and ``from vnvision.train.config import TrainConfig`` works as for any package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PACKAGES = ("train", "evaluate", "export")
+_NAMES = {
+    "load_bundle": "vnvision.runtime",
+    "quickstart": "vnvision.api",
+    "read": "vnvision.imaging",
+    "read_manifest": "vnvision.data.manifest",
+    "Preprocessor": "vnvision.imaging",
+    "PreprocessSpec": "vnvision.spec",
+    "TaskSpec": "vnvision.spec",
+    "Label": "vnvision.spec",
+    "VnvisionError": "vnvision.errors",
+}
+__all__ = [
+    "Label",
+    "PreprocessSpec",
+    "Preprocessor",
+    "TaskSpec",
+    "VnvisionError",
+    "__version__",
+    "evaluate",
+    "export",
+    "load_bundle",
+    "quickstart",
+    "read",
+    "read_manifest",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from vnvision.api import evaluate, export, quickstart, train
+    from vnvision.data.manifest import read_manifest
+    from vnvision.errors import VnvisionError
+    from vnvision.imaging import Preprocessor, read
+    from vnvision.runtime import load_bundle
+    from vnvision.spec import Label, PreprocessSpec, TaskSpec
+
+
+class _CallablePackage(ModuleType):
+    """A package whose verb of the same name can be called."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        verb = getattr(importlib.import_module("vnvision.api"), self.__name__.rpartition(".")[2])
+        return verb(*args, **kwargs)
+
+
+class _Root(ModuleType):
+    """Importing a submodule sets it on its parent; the three verbs become callable at that moment."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _PACKAGES and isinstance(value, ModuleType):
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _PACKAGES:
+            return importlib.import_module(f"vnvision.{name}")
+        if name in _NAMES:
+            return getattr(importlib.import_module(_NAMES[name]), name)
+        raise AttributeError(f"module 'vnvision' has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted(__all__)
+
+
+sys.modules[__name__].__class__ = _Root

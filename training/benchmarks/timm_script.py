@@ -1,12 +1,10 @@
 """Run timm's own training script as the speed baseline and time every epoch of it.
 
-The script (``train.py`` of the public pytorch-image-models repository) is neither in the timm wheel nor in this
-project: ``--timm-script`` says where it is. ``timm_tuned.yaml`` lists what an older copy needs under timm 1.0.31.
+The script, ``train.py`` of the public pytorch-image-models repository, is neither in the timm wheel nor in
+this project: ``--timm-script`` says where it is, ``timm_tuned.yaml`` which options it has to know.
 ``FIXED`` holds what both sides share. Only ``train`` and ``val`` rows are linked: the test split is not read.
 
-Example:
-    python timm_script.py --timm-script train.py --manifest data/ibean/manifest.csv --image-size 224 \
-        --params timm_tuned.yaml --set ibean --seed 0 --out runs/ibean_s0
+``--params timm_tuned.yaml --set ibean`` takes the arguments that were tuned for one set.
 """
 
 from __future__ import annotations
@@ -90,7 +88,7 @@ def link_tree(manifest: Path, out: Path) -> int:
         out: Folder for the tree.
 
     Returns:
-        How many labels there are.
+        The number of labels.
     """
     labels = set()
     with manifest.open(newline="", encoding="utf-8") as stream:
@@ -122,13 +120,13 @@ def write_weights(path: Path) -> None:
 
 
 def to_arguments(params: Mapping[str, Any]) -> list[str]:
-    """Turns parameters into command line words: True is a bare flag, False and None are left out."""
+    """Turns parameters into command line words: True is a bare flag, False is left out."""
     words: list[str] = []
     for name, value in params.items():
-        if value is not None and value is not False:
+        if value is not False:
             words.append("--" + name.replace("_", "-"))
-        if not isinstance(value, bool | None):
-            words += [str(v) for v in (value if isinstance(value, list | tuple) else [value])]
+        if not isinstance(value, bool):
+            words += [str(v) for v in (value if isinstance(value, list) else [value])]
     return words
 
 
@@ -137,8 +135,8 @@ def run_timm(job: Job, params: Mapping[str, Any], out: Path) -> list[Epoch]:
 
     Args:
         job: What to run it on.
-        params: Tuned arguments of the script, over ``FIXED``.
-        out: New folder for the data tree, weights, ``log.txt``, checkpoints and ``result.json``.
+        params: The script's tuned arguments.
+        out: New folder for the linked data, weights, checkpoints, ``log.txt`` and ``result.json``.
 
     Returns:
         One record per epoch.
@@ -150,14 +148,13 @@ def run_timm(job: Job, params: Mapping[str, Any], out: Path) -> list[Epoch]:
     out.mkdir(parents=True, exist_ok=True)
     weights = out / "weights.pth"
     write_weights(weights)
-    labels = link_tree(job.manifest, out / "data")
-    own = {"data-dir": out / "data", "num-classes": labels, "input-size": [3, job.image_size, job.image_size]}
-    own |= {"seed": job.seed, "output": out, "experiment": "run"}
+    own = {"data-dir": out / "data", "num-classes": link_tree(job.manifest, out / "data"), "seed": job.seed}
+    own |= {"input-size": [3, job.image_size, job.image_size], "output": out, "experiment": "run"}
     own |= {"model-kwargs": "pretrained_cfg_overlay=" + repr({"file": str(weights)})}
     command = [sys.executable, str(job.script)]
     env = {"PYTHONPYCACHEPREFIX": str(out / "pycache"), **os.environ, "OMP_NUM_THREADS": str(job.threads)}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    # Untimed: lets Python write its byte code, so that the timed start is the usual one.
+    # Untimed: writes the byte code, so that the timed start is the usual one.
     subprocess.run([*command, "--help"], env=env, stdout=subprocess.DEVNULL, check=True)
     epochs, code = follow(command + to_arguments({**FIXED, **own, **params}), env, out / "log.txt")
     if code or not epochs:
@@ -170,10 +167,9 @@ def run_timm(job: Job, params: Mapping[str, Any], out: Path) -> list[Epoch]:
 def follow(command: Sequence[str], env: Mapping[str, str], log: Path) -> tuple[list[Epoch], int]:
     """Runs a command, keeps its output in a log and stamps its epochs as their lines come."""
     epochs: list[Epoch] = []
-    speed = 0.0
+    speed, start = 0.0, time.perf_counter()
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    start = time.perf_counter()
-    with log.open("w", encoding="utf-8") as copy, subprocess.Popen(command, env=env, **pipes) as process:
+    with log.open("w", 1, encoding="utf-8") as copy, subprocess.Popen(command, env=env, **pipes) as process:
         for line in process.stdout or ():
             copy.write(line)
             if train := TRAIN_LINE.search(line):
@@ -191,7 +187,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     for name, default in (("image-size", 224), ("seed", 0), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--set", help="entry of the parameter YAML whose `args` to use (default: the whole YAML)")
+    parser.add_argument("--set", help="entry of the YAML whose `args` to use (default: the whole YAML)")
     args = parser.parse_args()
     params = yaml.safe_load(args.params.read_text(encoding="utf-8"))
     job = Job(args.timm_script, args.manifest, args.image_size, args.seed, args.threads)

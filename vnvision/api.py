@@ -1,0 +1,147 @@
+"""The public verbs. Each command of the command line calls one of these, with the same argument names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vnvision.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from vnvision.records import EvalReport
+    from vnvision.train.config import TrainConfig
+
+RUN_FILE, BUNDLE_FILE = "run.json", "manifest.json"
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    *,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    quiet: bool = False,
+    **overrides: Any,
+) -> Path:
+    """Train from a YAML file or a mapping.
+
+    Args:
+        config: path or mapping; unknown keys are refused, all of them listed.
+        data: manifest, instead of the config's.
+        output: run folder, instead of the config's.
+        quiet: nothing on screen.
+        **overrides: any other key, dots as ``__``: ``epochs=10, augment__hflip=0.5``.
+
+    Returns:
+        The run folder, with ``report.json`` and ``report.html``.
+    """
+    paths = {"data": data, "output": output}
+    values = {key: str(path) for key, path in paths.items() if path is not None}
+    values |= {key.replace("__", "."): value for key, value in overrides.items()}
+    return train_resolved(load_train_config(config, values), quiet=quiet)
+
+
+def load_train_config(config: str | Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> TrainConfig:
+    """The resolved configuration ``train`` would run, without running it."""
+    from vnvision.train.config import load_config
+
+    return load_config(config, overrides)
+
+
+def train_resolved(config: TrainConfig, *, quiet: bool = False) -> Path:
+    """Train from a resolved configuration."""
+    folder: Path = _torch_layer("vnvision.train.run").train(config, quiet=quiet)
+    return folder
+
+
+def evaluate(
+    subject: Any,
+    *,
+    data: str | Path | None = None,
+    split: str = "test",
+    out: str | Path | None = None,
+    language: str = "en",
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> EvalReport:
+    """Measure a run, a bundle or any predictor on one split of a manifest.
+
+    Args:
+        subject: a run folder, a bundle folder, or an object with ``task``, ``name`` and ``logits``.
+        data: manifest; a run knows its own.
+        split: which rows.
+        out: folder for ``report.json`` and ``report.html``; nothing is written without it.
+        language: of the page, ``vi`` or ``en``.
+        progress: called with (done, total).
+        **options: passed to ``vnvision.evaluate.evaluate``.
+    """
+    from vnvision.data.manifest import read_manifest
+    from vnvision.evaluate import evaluate as measure
+    from vnvision.report import write_report
+
+    predictor, own_data = _predictor(subject)
+    source = data or own_data
+    if source is None:
+        raise ConfigError("no data to evaluate on", fix="add --data MANIFEST")
+    manifest = read_manifest(source)
+    report = measure(predictor, manifest, split, progress=progress, **options)
+    if out is not None:
+        write_report(report, Path(out), image_root=manifest.root, language=language)
+    return report
+
+
+def export(
+    run: str | Path,
+    *,
+    targets: Sequence[str] = ("onnx", "openvino"),
+    out: str | Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Export a run's best model as a bundle whose every target was proven equal to it.
+
+    Args:
+        run: a run folder.
+        targets: file formats.
+        out: bundle folder; default ``<run>/bundle``.
+        overwrite: replace an existing bundle, once the new one is whole.
+    """
+    folder = Path(out) if out is not None else Path(run) / "bundle"
+    module = _torch_layer("vnvision.export.run")
+    bundle: Path = module.export_run(Path(run), folder, targets=tuple(targets), overwrite=overwrite)
+    return bundle
+
+
+def quickstart(out: str | Path = "out", *, quiet: bool = False) -> dict[str, Any]:
+    """Draw synthetic leaves, train, evaluate, export and predict. See ``vnvision.quickstart``."""
+    from vnvision.quickstart import quickstart as run
+
+    return run(Path(out), quiet=quiet)
+
+
+def _predictor(subject: Any) -> tuple[Any, str | None]:
+    if not isinstance(subject, str | Path):
+        return subject, None
+    folder = Path(subject)
+    if (folder / BUNDLE_FILE).is_file():
+        from vnvision.runtime import load_bundle
+
+        return load_bundle(folder), None
+    if (folder / RUN_FILE).is_file():
+        module = _torch_layer("vnvision.train.predictor")
+        predictor = module.load_run(folder)
+        return predictor, predictor.config["data"]
+    raise ConfigError(
+        f"{folder} is neither a run nor a bundle", expected=f"a folder with {RUN_FILE} or {BUNDLE_FILE}"
+    )
+
+
+def _torch_layer(module: str) -> Any:
+    """Import a layer that needs torch, or say which extra brings it."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("vnvision"):
+            raise
+        raise MissingExtraError(exc.name or "torch", "train") from exc

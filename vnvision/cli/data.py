@@ -1,0 +1,114 @@
+"""``vnvision data``: bring pictures in, check them, split them, say what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Bring pictures in, check them, split them, describe them.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    manifest: Annotated[Path, typer.Argument(help="CSV or Parquet manifest")],
+    near_duplicates: Annotated[bool, typer.Option(help="look for near-duplicates across splits")] = True,
+    strict: Annotated[bool, typer.Option(help="missing sha256, licence or consent are errors")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Report every problem with its row numbers; exit code 1 where there is one."""
+    from vnvision.cli.show import bar
+    from vnvision.data.check import check_manifest
+    from vnvision.data.manifest import read_manifest
+
+    table = read_manifest(manifest, strict=strict)
+    with bar("checking", quiet=as_json) as progress:
+        result = check_manifest(table, near_duplicates=near_duplicates, strict=strict, progress=progress)
+    if as_json:
+        print(result.to_json())
+    else:
+        for problem in result.problems:
+            print(f"{problem.kind}: {problem.text}")
+        for warning in result.warnings:
+            print(f"note: {warning}")
+        print(f"{manifest}: {len(table)} rows, {len(result.problems)} problems")
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="class folders, CSV, COCO JSON or MedMNIST npz")],
+    out: Annotated[Path, typer.Option(help="folder for manifest.csv")],
+    kind: Annotated[
+        str | None, typer.Option(help="imagefolder, csv, coco or medmnist; default: by what it is")
+    ] = None,
+    licence: Annotated[str | None, typer.Option()] = None,
+    consent: Annotated[str | None, typer.Option()] = None,
+    source_name: Annotated[str | None, typer.Option(help="where the pictures come from")] = None,
+    region: Annotated[str | None, typer.Option()] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="CSV columns: theirs=ours, may be repeated")
+    ] = None,
+) -> None:
+    """Write a manifest for a data set; pictures stay where they are."""
+    from vnvision.cli.show import bar
+    from vnvision.data.importers import import_data
+
+    with bar("importing") as progress:
+        path = import_data(
+            source, out, kind=kind, licence=licence, consent=consent, source_name=source_name, region=region,
+            columns=_pairs(column or []), progress=progress,
+        )  # fmt: skip
+    print(f"manifest  {path}")
+
+
+@app.command("split")
+def split(
+    manifest: Annotated[Path, typer.Argument()],
+    out: Annotated[Path, typer.Option(help="manifest to write")],
+    train: Annotated[float, typer.Option(min=0, max=1)] = 0.7,
+    val: Annotated[float, typer.Option(min=0, max=1)] = 0.15,
+    test: Annotated[float, typer.Option(min=0, max=1)] = 0.15,
+    seed: int = 0,
+) -> None:
+    """Assign train, val and test: groups and near-duplicates stay together, classes stay in proportion."""
+    from vnvision.data.manifest import read_manifest, write_manifest
+    from vnvision.data.splits import assign_splits
+    from vnvision.errors import ConfigError
+
+    if out.exists():
+        raise ConfigError(f"{out} exists", fix="choose another name with --out")
+    table = read_manifest(manifest)
+    rows = assign_splits(table, {"train": train, "val": val, "test": test}, seed=seed)
+    print(f"manifest  {write_manifest(rows, out)}")
+
+
+@app.command("card")
+def card(
+    manifest: Annotated[Path, typer.Argument()],
+    out: Annotated[Path | None, typer.Option(help="Markdown file; default: print it")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Describe a data set: counts, groups, regions, licences, sizes, what is missing."""
+    from vnvision import atomic
+    from vnvision.data.card import data_card, describe
+    from vnvision.data.manifest import read_manifest
+
+    table = read_manifest(manifest)
+    text = json.dumps(describe(table), ensure_ascii=False, indent=2) if as_json else data_card(table)
+    if out is None:
+        print(text)
+    else:
+        print(f"card  {atomic.write_text(out, text)}")
+
+
+def _pairs(words: list[str]) -> dict[str, str] | None:
+    from vnvision.errors import ConfigError
+
+    bad = [word for word in words if "=" not in word]
+    if bad:
+        raise ConfigError(f"cannot read --column {' '.join(bad)}", expected="theirs=ours")
+    return dict(word.split("=", 1) for word in words) or None

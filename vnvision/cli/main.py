@@ -1,0 +1,53 @@
+"""Entry point. Verbs load what they need when they run, so that ``--help`` stays fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from vnvision import __version__
+from vnvision.cli import data, doctor, evaluate, export, models, predict, quickstart, train
+from vnvision.errors import VnvisionError
+
+app = typer.Typer(
+    help="Train, prove and export face, clinic and crop models on regional data. Everything runs offline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("quickstart")(quickstart.quickstart)
+app.command("train", context_settings={"ignore_unknown_options": False})(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
+app.add_typer(data.app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    ctx: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version and leave.")
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def main() -> None:
+    """Run a verb. A user's mistake is one line on stderr and exit code 2; Ctrl-C is 130."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    try:
+        app()
+    except VnvisionError as exc:
+        print(f"vnvision: {exc}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("vnvision: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)

@@ -1,0 +1,35 @@
+"""``vnvision train CONFIG key=value ...``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file, such as training/configs/classify/ibean.yaml")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="data=MANIFEST output=DIR epochs=10 ..."),
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the resolved configuration and leave.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on screen but the result.")] = False,
+) -> None:
+    """Train, evaluate, and leave a run folder with report.json and report.html."""
+    from vnvision import api
+    from vnvision.cli.show import missing_train_extra
+
+    with missing_train_extra():
+        from vnvision.train.config import parse_overrides, to_yaml
+    values = parse_overrides(overrides or [])
+    resolved = api.load_train_config(config, values)
+    if print_config:
+        print(to_yaml(resolved), end="")
+        return
+    folder = api.train_resolved(resolved, quiet=quiet)
+    print(f"run     {folder}")
+    print(f"report  {folder / 'report.html'}")

@@ -1,0 +1,207 @@
+"""MODEL_CARD.md: what a model is for, how good it is, where from, and what nobody knows yet.
+
+Follows the headings of Mitchell et al. 2019, "Model Cards for Model Reporting", shortened; Vietnamese first,
+then English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from vnvision.export.card_facts import data_lines, metric_rows, preprocess_lines, provenance_lines
+from vnvision.export.card_text import TEXT, Language
+from vnvision.export.markdown import bullets, number, plain, short, table
+from vnvision.export.result import TOLERANCES, GateResult
+from vnvision.records import BundleManifest, EvalReport, OperatingPoint, TargetRecord
+
+
+def model_card(
+    manifest: BundleManifest,
+    report: EvalReport | None,
+    results: Mapping[str, GateResult],
+    sizes_bytes: Mapping[str, int],
+) -> str:
+    """The card as Markdown. Every text that came from outside is escaped.
+
+    Args:
+        manifest: of the bundle; its file hashes are not used.
+        report: the evaluation, if there was one.
+        results: the parity gate's figures, by target.
+        sizes_bytes: size of each target's files.
+    """
+    parts = [f"# {plain(manifest.name)}"]
+    for language in TEXT:
+        parts += _Card(manifest, report, results, sizes_bytes, language).sections()
+    return "\n\n".join(parts) + "\n"
+
+
+class _Card:
+    """One language's half of the card."""
+
+    def __init__(
+        self,
+        manifest: BundleManifest,
+        report: EvalReport | None,
+        results: Mapping[str, GateResult],
+        sizes_bytes: Mapping[str, int],
+        language: Language,
+    ) -> None:
+        self.manifest, self.report, self.results = manifest, report, results
+        self.sizes, self.language, self.text = sizes_bytes, language, TEXT[language]
+
+    def sections(self) -> list[str]:
+        """Every section, heading included, in order."""
+        banners = [self.text["synthetic"]] if self.manifest.synthetic else []
+        banners += [self.text["clinic"]] if self.manifest.provenance.get("domain") == "clinic" else []
+        purpose = self.manifest.provenance.get("purpose")
+        named = {
+            "purpose": [plain(purpose, 2000) if purpose else self.text["no_purpose"]],
+            "task": self._task(),
+            "data": self._data(),
+            "results": list(self._results()),
+            "calibration": [bullets(self._calibration())],
+            "preprocess": [bullets(self._preprocess())],
+            "targets": self._targets(),
+            "licences": [bullets(self._licences())],
+            "provenance": [bullets(provenance_lines(self.manifest.provenance))],
+            "limits": [bullets(self._limits())],
+            "use": self._use(),
+        }
+        parts = [f"## {self.text['language']}", *(f"> {banner}" for banner in banners)]
+        for key, body in named.items():
+            parts += [f"### {self.text[key]}", *(block for block in body if block)]
+        return parts
+
+    def _task(self) -> list[str]:
+        task = self.manifest.task
+        rows = (
+            (str(i), plain(label.id), plain(label.vi or "–"), plain(label.en or "–"))
+            for i, label in enumerate(task.labels)
+        )
+        words = self.text[task.kind].format(dim=task.embedding_dim)
+        return [words, table(self.text["labels"], rows)] if task.labels else [words]
+
+    def _data(self) -> list[str]:
+        if self.report is None:
+            return [self.text["no_data"]]
+        return [bullets(data_lines(self.report.data, self.language))]
+
+    def _results(self) -> Iterator[str]:
+        report = self.report
+        if report is None:
+            yield self.text["not_measured"]
+            return
+        yield self.text["measured"].format(split=plain(report.split), n=report.n, groups=report.n_groups)
+        yield table(self.text["metrics"], metric_rows(report.metrics, self.language))
+        if report.per_class:
+            rows = [
+                (f"{plain(label)}: {row[0]}", *row[1:])
+                for label, metrics in report.per_class.items()
+                for row in metric_rows(metrics, self.language)
+            ]
+            yield f"#### {self.text['per_class']}"
+            yield table(self.text["metrics"], rows)
+        for column in dict.fromkeys(group.column for group in report.groups):
+            rows = [
+                (f"{plain(group.value)}: {row[0]}", *row[1:])
+                for group in report.groups
+                if group.column == column
+                for row in metric_rows(group.metrics, self.language)
+            ]
+            yield f"#### {self.text['groups'].format(column=plain(column))}"
+            yield table(self.text["metrics"], rows)
+        yield bullets(plain(warning, 500) for warning in report.warnings)
+
+    def _calibration(self) -> Iterator[str]:
+        calibration = self._first_target().calibration
+        if self._is_calibrated():
+            value = "; ".join(number(t, self.language) for t in calibration.temperatures)
+            fitted = plain(calibration.fitted_on)
+            yield self.text["temperature"].format(value=value, fitted=fitted, n=calibration.n)
+        else:
+            yield self.text["uncalibrated"]
+        if calibration.abstain_below is None:
+            yield self.text["never_abstains"]
+        else:
+            yield self.text["abstains"].format(value=number(calibration.abstain_below, self.language))
+        if calibration.scope_file:
+            yield self.text["scope"].format(file=plain(calibration.scope_file))
+        yield from (self._point(point) for point in self._first_target().operating_points)
+
+    def _point(self, point: OperatingPoint) -> str:
+        ((_, achieved, interval, n),) = metric_rows({"": point.achieved}, self.language)
+        return self.text["point"].format(
+            where=f"{plain(point.label or '–')} ({plain(point.target)})",
+            threshold=number(point.threshold, self.language),
+            achieved=achieved,
+            interval=interval,
+            n=n,
+            population=plain(point.population),
+        )
+
+    def _first_target(self) -> TargetRecord:
+        """All targets of a bundle carry the same calibration and thresholds."""
+        return next(iter(self.manifest.targets.values()))
+
+    def _is_calibrated(self) -> bool:
+        return self._first_target().calibration.n > 0
+
+    def _preprocess(self) -> Iterator[str]:
+        yield from preprocess_lines(self.manifest.task.preprocess, self.language)
+        inside = {key: record.converter_took for key, record in self.manifest.targets.items()}
+        for key, steps in inside.items():
+            if steps:
+                yield self.text["inside"].format(target=plain(key), steps=", ".join(steps))
+        if not any(inside.values()):
+            yield self.text["outside"]
+
+    def _targets(self) -> list[str]:
+        rows = []
+        for key, record in self.manifest.targets.items():
+            result = self.results[key]
+            agreement = result.top1_agreement
+            rows.append(
+                (
+                    plain(key),
+                    plain(record.file),
+                    record.engine,
+                    record.precision,
+                    number(self.sizes[key] / 1e6, self.language, 1),
+                    short(result.max_relative or 0.0, self.language),
+                    number(result.cosine_mean or 0.0, self.language, 6),
+                    "–" if agreement is None else f"{agreement:.0%} ({result.top1_n})",
+                )
+            )
+        limits = "; ".join(
+            f"{precision} {short(TOLERANCES[precision].relative, self.language)}"
+            for precision in dict.fromkeys(result.precision for result in self.results.values())
+        )
+        n = next(iter(self.results.values())).n
+        blind = dict.fromkeys(fault for result in self.results.values() for fault in result.blind_to)
+        notes = [self.text["parity"].format(n=n, limits=limits)]
+        notes += [self.text["blind"].format(faults="; ".join(blind))] if blind else []
+        return [table(self.text["target_columns"], rows), *notes]
+
+    def _licences(self) -> Iterator[str]:
+        licences = self.manifest.licences
+        data = ", ".join(plain(text) for text in licences.training_data) or self.text["unknown"]
+        yield self.text["code"].format(text=plain(licences.code))
+        yield self.text["weights"].format(text=plain(licences.weights))
+        yield self.text["training_data"].format(text=data)
+
+    def _limits(self) -> Iterator[str]:
+        yield self.text["limit_elsewhere"]
+        if self.report is None or not any(group.column == "region" for group in self.report.groups):
+            yield self.text["limit_regions"]
+        if self._first_target().calibration.scope_file is None:
+            yield self.text["limit_abstain"]
+        if not self._is_calibrated():
+            yield self.text["limit_calibration"]
+        yield self.text["limit_devices"]
+        yield self.text["limit_precision"]
+
+    def _use(self) -> list[str]:
+        return [
+            "```sh\nvnvision predict BUNDLE image.jpg\n```",
+            '```python\nimport vnvision as vv\n\nvv.load_bundle("BUNDLE").predict("image.jpg")\n```',
+        ]

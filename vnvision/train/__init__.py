@@ -1,0 +1,1 @@
+"""The one training loop. ``vnvision.train(...)`` is ``vnvision.api.train``."""

@@ -1,0 +1,210 @@
+"""The training configuration: YAML and ``key=value`` words -> one frozen record, checked whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from vnvision.data.augment import PRESETS, AugmentSpec
+from vnvision.errors import ConfigError
+from vnvision.spec import Label, Record, explain
+
+
+class PhaseConfig(Record):
+    """A stretch of training. What it leaves out is taken from the level above."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    train: str = Field(default="all", description="first stage that learns: 'all', 'head', 'blocks.5', ...")
+    cache_views: int = Field(
+        default=0,
+        ge=0,
+        description="0: read pictures every epoch; V: keep what the frozen part makes of V views",
+    )
+    size_px: int | None = Field(default=None, ge=16)
+    lr: float | None = Field(default=None, gt=0)
+    layer_decay: float | None = Field(default=None, gt=0, le=1)
+    augment: AugmentSpec | str | None = None
+    validate_every: int = Field(default=1, ge=0, description="epochs between validations; 0: only at the end")
+
+
+class TrainConfig(Record):
+    """Everything that decides a run. ``vnvision train CONFIG --print-config`` shows it resolved."""
+
+    name: str = "model"
+    task: Literal["classification", "multilabel"] = "classification"
+    domain: Literal["crop", "clinic", "face", "other"] = "other"
+    data: str = Field(description="manifest, CSV or Parquet")
+    output: str | None = None
+    resume: bool = False
+    labels: tuple[Label, ...] | None = None
+    train_split: str = "train"
+    val_split: str = "val"
+    test_split: str | None = "test"
+    folds: int | None = Field(default=None, ge=2, description="group cross-validation on train and val")
+    fold: int = Field(default=0, ge=0)
+
+    backbone: str = "tf_efficientnet_lite0"
+    weights: str = "offline"
+    norm: Literal["batch", "group"] = "batch"
+    drop_rate: float = Field(default=0.2, ge=0, lt=1)
+    drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
+
+    size_px: int = Field(default=224, ge=16)
+    geometry: Literal["squash", "crop", "letterbox"] = "squash"
+    interpolation: Literal["bilinear", "bicubic", "area"] = "bilinear"
+    augment: AugmentSpec | str = "light"
+    mixup: float = Field(default=0.0, ge=0)
+    cutmix: float = Field(default=0.0, ge=0)
+    mix_probability: float = Field(default=1.0, ge=0, le=1)
+
+    epochs: int = Field(default=20, ge=1)
+    phases: tuple[PhaseConfig, ...] = (PhaseConfig(),)
+    batch_size: int = Field(default=32, ge=1, description="over all processes")
+    accumulate: int = Field(default=1, ge=1)
+    optimiser: Literal["adamw", "sgd", "lamb"] = "adamw"
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.05, ge=0)
+    layer_decay: float | None = Field(default=None, gt=0, le=1)
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of a phase's steps")
+    min_lr_ratio: float = Field(default=0.01, ge=0, le=1)
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    balance: Literal["none", "sampler", "loss"] = "none"
+    sync_bn: bool = Field(default=True, description="share BatchNorm statistics between GPUs")
+    ema: float | None = Field(default=None, gt=0, lt=1)
+
+    monitor: Literal["accuracy", "balanced_accuracy", "nll"] = "accuracy"
+    patience: int | None = Field(default=None, ge=1, description="validations without a better one")
+    checkpoint_steps: int | None = Field(default=None, ge=1, description="default: once an epoch")
+
+    seed: int = 0
+    workers: int = Field(default=2, ge=0)
+    threads: int | None = Field(default=None, ge=1)
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int | Literal["auto"] = "auto"
+    num_nodes: int = Field(default=1, ge=1)
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    compile: Literal["auto", True, False] = "auto"
+    channels_last: Literal["auto", True, False] = "auto"
+    n_boot: int = Field(default=1000, ge=0, description="bootstrap draws of the reports")
+    tensorboard: bool = True
+    export: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for place, value in [
+            ("augment", self.augment),
+            *((f"phases.{i}", p.augment) for i, p in self._numbered),
+        ]:
+            if isinstance(value, str) and value not in PRESETS:
+                raise ValueError(f"{place}: unknown preset {value!r}, expected one of {sorted(PRESETS)}")
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds={self.folds}, got {self.fold}")
+        if not self.phases:
+            raise ValueError("phases must not be empty; leave it out for a single phase")
+        for index, phase in self._numbered:
+            if phase.cache_views and phase.train == "all":
+                raise ValueError(f"phases.{index}: cache_views needs a frozen part, but train is 'all'")
+        return self
+
+    @property
+    def _numbered(self) -> list[tuple[int, PhaseConfig]]:
+        return list(enumerate(self.phases))
+
+    def phase_epochs(self, index: int) -> int:
+        """Epochs of a phase; the top level's where it states none."""
+        return self.phases[index].epochs or self.epochs
+
+    def phase_augment(self, index: int) -> AugmentSpec:
+        """Augmentation of a phase, presets resolved."""
+        value = self.phases[index].augment if self.phases[index].augment is not None else self.augment
+        return PRESETS[value] if isinstance(value, str) else value
+
+
+def load_config(
+    source: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+) -> TrainConfig:
+    """Read a YAML file or a mapping, put overrides on top, expand ``${VARIABLES}``.
+
+    Raises:
+        ConfigError: unreadable YAML, unset variables, or wrong and unknown keys, all of them listed.
+    """
+    values = dict(source) if isinstance(source, Mapping) else _read_yaml(Path(source))
+    for key, value in (overrides or {}).items():
+        _put(values, key.split("."), value, key)
+    values = _expand(values)
+    try:
+        return TrainConfig.model_validate(values)
+    except ValidationError as exc:
+        where = "config" if isinstance(source, Mapping) else str(source)
+        raise ConfigError(f"{where}: {explain(exc)}") from exc
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
+    """``key=value`` words -> a mapping; values are read as YAML, so ``lr=3e-4`` and ``ema=null`` work.
+
+    Raises:
+        ConfigError: words without ``=``, all of them listed.
+    """
+    pairs = [(word, *word.partition("=")) for word in words]
+    bad = [word for word, key, sign, _ in pairs if not sign or not key]
+    if bad:
+        raise ConfigError(f"cannot read {' '.join(bad)}", expected="key=value, as in epochs=10")
+    return {key: _scalar(text) for _, key, _, text in pairs}
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """The resolved configuration, ready to be trained from again."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return float(text) if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text) else yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"cannot read config {path}", got=exc.strerror or str(exc)) from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path} is not valid YAML", got=str(exc)) from exc
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is not a configuration", expected="key: value lines")
+    return values
+
+
+def _put(values: dict[str, Any], keys: list[str], value: Any, whole: str) -> None:
+    for key in keys[:-1]:
+        inner = values.setdefault(key, {})
+        if isinstance(inner, str) and key == "augment" and inner in PRESETS:
+            inner = values[key] = PRESETS[inner].model_dump(mode="json")
+        if isinstance(inner, list) and keys[1].isdigit() and int(keys[1]) < len(inner):
+            return _put(inner[int(keys[1])], keys[2:], value, whole)
+        if not isinstance(inner, dict):
+            raise ConfigError(f"cannot set {whole}", got=f"{key} is {inner!r}, which has no keys")
+        values = inner
+    values[keys[-1]] = value
+    return None
+
+
+def _expand(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_expand(inner) for inner in value]
+    if isinstance(value, str):
+        unset = [name for name in re.findall(r"\$\{(\w+)\}", value) if name not in os.environ]
+        if unset:
+            raise ConfigError(f"{value} names a variable that is not set", fix=f"export {unset[0]}=FOLDER")
+        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found.group(1)], value)
+    return value

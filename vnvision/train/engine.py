@@ -1,0 +1,85 @@
+"""The model as one phase drives it: wrapped, compiled, with optimiser and moving average."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.optim import create_optimizer_v2
+from timm.utils import ModelEmaV3
+
+from vnvision.models import StagedNet
+from vnvision.train import checkpoint
+from vnvision.train.state import Progress, Run
+
+
+@dataclass(slots=True)
+class Engine:
+    """What a phase drives."""
+
+    model: Any
+    optimiser: Any
+    raw_optimiser: torch.optim.Optimizer
+    base_lrs: list[float]
+    names: dict[int, str]
+    ema: ModelEmaV3 | None
+
+    def best_net(self, run: Run) -> StagedNet:
+        """The averaged network where one is kept, else the network itself."""
+        return run.net if self.ema is None else self.ema.module
+
+
+def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
+    """Optimiser over what learns, memory layout, compilation, processes."""
+    config, settings = run.config, run.settings
+    run.net.to(memory_format=torch.channels_last if run.channels_last else torch.contiguous_format)
+    # Graphs of an earlier phase must not turn this one's shapes dynamic: a resumed run would not have them.
+    torch.compiler.reset()
+    extra = {"fused": True} if config.optimiser == "adamw" else {}
+    extra |= {"momentum": 0.9} if config.optimiser == "sgd" else {}
+    raw = create_optimizer_v2(
+        run.net.net,
+        opt=config.optimiser,
+        lr=lr,
+        weight_decay=config.weight_decay,
+        layer_decay=layer_decay if layer_decay != 1.0 else None,
+        **extra,
+    )
+    base_lrs = [lr * group.get("lr_scale", 1.0) for group in raw.param_groups]
+    net = run.net
+    if run.fabric.world_size > 1 and run.device.type == "cuda" and config.sync_bn:
+        net.net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net.net)
+    compiled = torch.compile(net, dynamic=False) if settings is not None and settings.compile else net
+    model, optimiser = run.fabric.setup(compiled, raw)
+    ema = ModelEmaV3(net, decay=config.ema, use_warmup=True) if config.ema is not None else None
+    names = {id(parameter): name for name, parameter in net.net.named_parameters()}
+    return Engine(model, optimiser, raw, base_lrs, names, ema)
+
+
+def save(run: Run, engine: Engine | None, progress: Progress) -> None:
+    """Checkpoint on rank 0; between phases there is no optimiser to keep."""
+    progress.seconds = run.seconds
+    if run.fabric.global_rank == 0:
+        tensors = {"model": dict(run.net.net.state_dict())}
+        if engine is not None:
+            tensors["optimiser"] = checkpoint.pack_optimiser(engine.raw_optimiser, engine.names)
+            if engine.ema is not None:
+                tensors["average"] = dict(engine.ema.module.net.state_dict())
+        root = run.folder / "checkpoints"
+        scaler = run.fabric.strategy.precision.state_dict()
+        state = run.state(progress) | {"precision": scaler}
+        checkpoint.save(checkpoint.step_folder(root, progress.serial), tensors, run.spec, state)
+        checkpoint.prune(root)
+    run.fabric.barrier()
+
+
+def restore(run: Run, engine: Engine, folder: Path) -> None:
+    """Optimiser, average and loss scale of a checkpoint; the network itself was loaded before."""
+    checkpoint.unpack_optimiser(engine.raw_optimiser, engine.names, checkpoint.load(folder, "optimiser"))
+    if engine.ema is not None:
+        engine.ema.module.net.load_state_dict(checkpoint.load(folder, "average"))
+    scaler = checkpoint.read_state(folder).get("precision")
+    if scaler:
+        run.fabric.strategy.precision.load_state_dict(scaler)

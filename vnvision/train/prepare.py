@@ -1,0 +1,91 @@
+"""From configuration and manifest to the parts of a run, checked before anything long starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.data.splits import group_folds
+from vnvision.errors import ConfigError, DataError
+from vnvision.models import input_statistics
+from vnvision.spec import Label, PreprocessSpec, TaskSpec
+from vnvision.tasks import build_task
+from vnvision.train.config import TrainConfig
+from vnvision.train.data import Part
+
+
+def task_spec(config: TrainConfig, manifest: Manifest) -> TaskSpec:
+    """The task: labels as configured or as the training split has them, preprocessing as the weights want."""
+    labels = config.labels or tuple(Label(id=label) for label in manifest.label_ids())
+    mean, std = input_statistics(config.backbone, config.weights)
+    preprocess = PreprocessSpec(
+        size_px=(config.size_px, config.size_px),
+        geometry=config.geometry,
+        interpolation=config.interpolation,
+        mean=mean,
+        std=std,
+    )
+    if config.task == "classification" and len(labels) < 2:
+        raise DataError(f"{manifest.path} has too few labels", expected="two or more", got=str(len(labels)))
+    score = "softmax" if config.task == "classification" else "sigmoid"
+    return TaskSpec(kind=config.task, labels=labels, preprocess=preprocess, score=score)
+
+
+def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
+    """Training part, validation part, and the whole manifest.
+
+    Raises:
+        DataError: missing files, a group in two splits, an empty split, an unknown label.
+    """
+    manifest = read_manifest(config.data)
+    if manifest.is_multilabel != (config.task == "multilabel"):
+        kind = "multilabel" if manifest.is_multilabel else "classification"
+        raise ConfigError(f"{manifest.path} is a {kind} manifest", expected=f"task: {kind}", got=config.task)
+    _no_group_crosses(manifest)
+    if config.folds is None:
+        train, val = manifest.split(config.train_split), manifest.split(config.val_split)
+    else:
+        train, val = _fold(config, manifest)
+    spec = task_spec(config, manifest)
+    return _part(train, spec), _part(val, spec), manifest
+
+
+def _fold(config: TrainConfig, manifest: Manifest) -> tuple[Manifest, Manifest]:
+    """One fold of a group cross-validation over train and val; test rows are not touched."""
+    names = {config.train_split, config.val_split}
+    pool = manifest.where([i for i, row in enumerate(manifest.rows) if row.split in names])
+    targets = pool.targets(task_spec(config, manifest).label_ids)
+    fold = group_folds(targets, pool.group_keys(), config.folds or 2, seed=config.seed)
+    return pool.where(np.flatnonzero(fold != config.fold)), pool.where(np.flatnonzero(fold == config.fold))
+
+
+def _part(manifest: Manifest, spec: TaskSpec) -> Part:
+    files = tuple(manifest.file(row) for row in manifest.rows)
+    missing = [
+        (row.line, row.path) for row, file in zip(manifest.rows, files, strict=True) if not file.is_file()
+    ]
+    if missing:
+        line, path = missing[0]
+        raise DataError(
+            f"{manifest.path}: {len(missing)} of {len(files)} pictures missing, first in row {line}: {path}",
+            fix="run: vnvision data check MANIFEST",
+        )
+    raw = manifest.targets(spec.label_ids)
+    targets, known = build_task(spec).encode(raw)
+    if not known.any():
+        raise DataError(f"{manifest.path}: no row of a split has a known label")
+    return Part(manifest, files, raw, torch.from_numpy(targets), torch.from_numpy(known))
+
+
+def _no_group_crosses(manifest: Manifest) -> None:
+    splits: dict[str, set[str]] = {}
+    for row, key in zip(manifest.rows, manifest.group_keys(), strict=True):
+        if row.split:
+            splits.setdefault(key, set()).add(row.split)
+    crossing = sorted(key for key, names in splits.items() if len(names) > 1)
+    if crossing:
+        raise DataError(
+            f"{manifest.path}: {len(crossing)} groups stand in several splits, the first is {crossing[0]!r}",
+            fix="run: vnvision data check MANIFEST, then vnvision data split",
+        )

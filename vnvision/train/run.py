@@ -1,0 +1,249 @@
+"""One training run from configuration to report: prepare, train or resume, evaluate, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from vnvision import atomic
+from vnvision.data.manifest import Manifest
+from vnvision.data.sampling import class_weights
+from vnvision.errors import ConfigError, ModelError
+from vnvision.imaging import Preprocessor
+from vnvision.models import StagedNet, build_backbone
+from vnvision.tasks import build_task
+from vnvision.train import checkpoint
+from vnvision.train.config import TrainConfig, to_yaml
+from vnvision.train.finish import finish
+from vnvision.train.logs import RunLog
+from vnvision.train.phase import run_phase
+from vnvision.train.prepare import parts, task_spec
+from vnvision.train.state import Progress, Run, Settings
+
+PACKAGES = (
+    "vnvision",
+    "torch",
+    "torchvision",
+    "timm",
+    "albumentations",
+    "lightning",
+    "numpy",
+    "opencv-python",
+)
+
+
+def train(config: TrainConfig, *, quiet: bool = False) -> Path:
+    """Train, evaluate, and leave a run folder.
+
+    The folder holds ``config.yaml`` (resolved), ``run.json``, ``log.csv``, ``tensorboard/``,
+    ``checkpoints/``, ``best/``, ``report.json`` and ``report.html``.
+
+    Args:
+        config: a checked configuration with ``output`` set.
+        quiet: nothing on screen.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ConfigError: the output folder is not empty and ``resume`` is off, or it belongs to another config.
+        DataError: the manifest or a picture is wrong.
+        ModelError: weights do not fit, or the loss left the finite numbers.
+    """
+    if config.output is None:
+        raise ConfigError("no output folder", fix="add output=DIR")
+    folder = Path(config.output)
+    threads = _threads(config, folder)
+    fabric = _fabric(config)
+    if fabric.global_rank == 0:
+        _claim(folder, config)
+    fabric.barrier()
+    run, progress, resumed = _prepare(config, folder, fabric, threads, quiet)
+    while progress.phase < len(config.phases):
+        run_phase(run, progress, resumed if progress.step else None)
+        resumed = None
+    if fabric.global_rank == 0:
+        finish(run)
+        atomic.write_json(folder / "run.json", run.state(progress) | {"finished": True})
+        _link_latest(folder)
+    fabric.barrier()
+    run.log.close()
+    return folder
+
+
+def _prepare(
+    config: TrainConfig, folder: Path, fabric: Any, threads: int, quiet: bool
+) -> tuple[Run, Progress, Path | None]:
+    train_part, val_part, manifest = parts(config)
+    spec = task_spec(config, manifest)
+    weights = None
+    if config.balance == "loss":
+        weights = class_weights(train_part.raw, len(spec.labels))
+    task = build_task(spec, label_smoothing=config.label_smoothing, class_weights=weights)
+    latest = checkpoint.latest(folder / "checkpoints") if config.resume else None
+    state = checkpoint.read_state(latest) if latest else None
+    progress = Progress.from_dict(state["progress"]) if state else Progress()
+    torch.manual_seed(config.seed)
+    net = _network(config, task.n_outputs, latest).to(fabric.device)
+    main = fabric.global_rank == 0
+    log = RunLog(
+        folder,
+        tensorboard=config.tensorboard and main,
+        quiet=quiet or not main,
+        keep_until=progress.serial if latest else None,
+        write=main,
+    )
+    facts = _facts(manifest, fabric, threads)
+    preprocessor = Preprocessor(spec.preprocess)
+    run = Run(config, folder, fabric, net, task, spec, preprocessor, train_part, val_part, log, facts)
+    run.settings = _kept_settings(folder) if config.resume else None
+    run.seconds_before = progress.seconds
+    log.say(
+        f"{config.name}: {len(train_part)} training and {len(val_part)} validation pictures, {threads} threads"
+    )
+    if latest:
+        log.say(f"resuming after step {progress.serial} (phase {progress.phase})")
+    checkpoint.recover(folder / "best")
+    return run, progress, latest
+
+
+def _network(config: TrainConfig, n_outputs: int, latest: Path | None) -> StagedNet:
+    weights = "none" if latest else config.weights
+    net = build_backbone(
+        config.backbone,
+        n_outputs,
+        weights=weights,
+        drop_rate=config.drop_rate,
+        drop_path_rate=config.drop_path_rate,
+        norm=config.norm,
+    )
+    if latest:
+        net.load_state_dict(checkpoint.load(latest, "model"))
+    return StagedNet(net)
+
+
+def _fabric(config: TrainConfig) -> Any:
+    # Importing Fabric takes seconds, so it waits until a run begins.
+    from lightning.fabric import Fabric
+
+    accelerator = config.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    devices: Any = config.devices
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    elif devices == "auto":
+        devices = 1
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    nodes = max(config.num_nodes, world // max(1, devices))
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        precision=precision,
+        strategy="ddp" if world > 1 or devices > 1 else "auto",
+    )
+    fabric.launch()
+    return fabric
+
+
+def _threads(config: TrainConfig, folder: Path) -> int:
+    """Threads as configured, as the run began with, or one a core: results depend on it in the last bits."""
+    kept = _read(folder / "run.json").get("threads") if config.resume else None
+    share = max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    threads = int(config.threads or kept or share)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    return threads
+
+
+def _claim(folder: Path, config: TrainConfig) -> None:
+    """Make the folder this run's own, before anything long starts."""
+    occupied = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if occupied and not config.resume:
+        raise ConfigError(
+            f"output {folder} is not empty", fix="choose another output, or add resume=true to go on with it"
+        )
+    if occupied:
+        before = _read(folder / "run.json").get("config")
+        if before is None:
+            raise ConfigError(f"cannot resume {folder}", expected="run.json of a run", got="none")
+        now = config.model_dump(mode="json")
+        changed = [key for key in now if key not in ("resume", "output") and now[key] != before.get(key)]
+        if changed:
+            raise ConfigError(
+                f"cannot resume {folder} with another configuration",
+                got=", ".join(f"{key}={now[key]!r} (was {before.get(key)!r})" for key in changed),
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(folder / "config.yaml", to_yaml(config))
+    facts = {"config": config.model_dump(mode="json"), "threads": torch.get_num_threads()}
+    atomic.write_json(folder / "run.json", facts)
+
+
+def _kept_settings(folder: Path) -> Settings | None:
+    kept = _read(folder / "run.json").get("settings")
+    return None if kept is None else Settings(**kept)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise ModelError(f"{path} is damaged", got=str(exc)) from exc
+    return values
+
+
+def _facts(manifest: Manifest, fabric: Any, threads: int) -> dict[str, Any]:
+    on_gpu = fabric.device.type == "cuda"
+    device = torch.cuda.get_device_name(fabric.device) if on_gpu else platform.machine()
+    return {
+        "manifest": {"path": str(manifest.path), "sha256": manifest.sha256},
+        "commit": commit(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "hardware": {"device": device, "cores": os.cpu_count(), "processes": fabric.world_size},
+        "threads": threads,
+        "numpy": np.__version__,
+    }
+
+
+def commit() -> str | None:
+    """Short commit of the source tree vnvision runs from, with ``+`` where it was changed; None outside git."""
+    here = Path(__file__).parent
+    try:
+        head = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "--", "."], cwd=here, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def _link_latest(folder: Path) -> None:
+    """``.latest`` beside the run folder points at the run that ended last."""
+    link = folder.parent / ".latest"
+    aside = folder.parent / f".latest.{os.getpid()}.tmp"
+    try:
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(folder.name, target_is_directory=True)
+        aside.replace(link)
+    except OSError:  # a file system without links: the run itself is complete
+        aside.unlink(missing_ok=True)
