@@ -75,14 +75,20 @@ def split(
     seed: int = 0,
 ) -> None:
     """Assign train, val and test: groups and near-duplicates stay together, classes stay in proportion."""
+    from vnvision.cli.show import bar
     from vnvision.data.manifest import read_manifest, write_manifest
+    from vnvision.data.neardup import near_duplicate_clusters
     from vnvision.data.splits import assign_splits
     from vnvision.errors import ConfigError
 
     if out.exists():
         raise ConfigError(f"{out} exists", fix="choose another name with --out")
     table = read_manifest(manifest)
-    rows = assign_splits(table, {"train": train, "val": val, "test": test}, seed=seed)
+    with bar("looking for near-duplicates") as progress:
+        files = [table.file(row) for row in table.rows]
+        clusters = near_duplicate_clusters(files, progress=progress)
+    wanted = {name: share for name, share in (("train", train), ("val", val), ("test", test)) if share > 0}
+    rows = assign_splits(table, wanted, seed=seed, clusters=clusters)
     print(f"manifest  {write_manifest(rows, out)}")
 
 

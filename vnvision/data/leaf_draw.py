@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vnvision.data.leaf_backgrounds import BACKGROUNDS, NEAR
 from vnvision.data.leaf_lesions import DISTRACTORS, LESIONS, hole_cover
 from vnvision.data.leaf_paint import fractal, mix, plain, relief, soft, stream
-from vnvision.data.leaf_scene import BACKGROUNDS, NEAR, REGIONS, camera, choose_background, light_scene
+from vnvision.data.leaf_scene import REGIONS, camera, choose_background, light_scene
 from vnvision.data.leaf_shapes import LeafFields, PlantTraits, plant_traits, pose_leaf
 from vnvision.errors import ConfigError
 from vnvision.spec import Label

@@ -70,14 +70,14 @@ def blight(image: np.ndarray, leaf: LeafFields, rng: Rng, light: tuple[float, fl
     depth_px = (field - edge) * leaf.length_px * (0.6 if start == 1 else 1.0)
     lesion = np.clip(depth_px + 0.5, 0, 1)
     unit = size / 224
-    mix(image, (0.78, 0.72, 0.24), float(rng.uniform(0.4, 0.85)) * np.exp(-np.abs(depth_px) / (7 * unit)))
-    tan = np.array([0.74, 0.60, 0.38]) + (np.array([0.52, 0.44, 0.34]) - [0.74, 0.60, 0.38]) * rng.random()
+    mix(image, (0.78, 0.72, 0.24), float(rng.uniform(0.55, 0.95)) * np.exp(-np.abs(depth_px) / (8 * unit)))
+    tan = np.array([0.80, 0.65, 0.41]) + (np.array([0.54, 0.44, 0.31]) - [0.80, 0.65, 0.41]) * rng.random()
     dead = plain(size, tan * rng.uniform(0.7, 1.15)) * (1 + 0.08 * fractal(rng, size, (7, 24, 70), 0.7))
     zones = np.sin(depth_px / (float(rng.uniform(1.8, 3.6)) * unit) + 0.5 * noise(rng, size, 9))
-    dead *= (1 + float(rng.uniform(0.0, 0.10)) * zones) * (1 - 0.22 * leaf.vein)
+    dead *= (1 + float(rng.uniform(0.02, 0.14)) * zones) * (1 - 0.22 * leaf.vein)
     mix(image, dead, 0.96 * lesion)
     rim = np.exp(-(((depth_px - 2 * unit) / (2.2 * unit)) ** 2))
-    mix(image, (0.30, 0.18, 0.10), float(rng.uniform(0.25, 0.8)) * rim * lesion)
+    mix(image, (0.30, 0.18, 0.10), float(rng.uniform(0.45, 0.9)) * rim * lesion)
     return lesion
 
 

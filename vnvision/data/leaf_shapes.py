@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from vnvision.data.leaf_paint import Colour, pixel_grid
 
 OUTLINE_STEPS = 1024
-# name: half width range, base exponent, tip exponent, lobes, lobe depth, teeth, tooth depth, vein slope
+# Ranges, in leaf lengths and exponents; ``slope`` is the vein slope. "blade" is the strap of a grass or rice.
 _SHAPES: dict[str, dict[str, tuple[float, float]]] = {
     "ovate": {"width": (0.24, 0.33), "base": (0.40, 0.60), "tip": (0.80, 1.15), "slope": (0.5, 0.8)},
     "elliptic": {"width": (0.19, 0.27), "base": (0.60, 0.80), "tip": (0.60, 0.85), "slope": (0.5, 0.9)},
@@ -62,7 +63,9 @@ def plant_traits(rng: np.random.Generator) -> PlantTraits:
         float(rng.uniform(*ranges[name])) for name in ("width", "base", "tip", "slope")
     )
     lobes, teeth, depth = int(rng.integers(3, 6)), int(rng.integers(14, 30)), float(rng.uniform(0.7, 1.3))
-    waves, wave_depth = {"lobed": (lobes, 0.34 * depth), "serrate": (teeth, 0.06 * depth)}.get(shape, (0, 0.0))
+    waves, wave_depth = {"lobed": (lobes, 0.34 * depth), "serrate": (teeth, 0.06 * depth)}.get(
+        shape, (0, 0.0)
+    )
     darkness, blueness = float(rng.beta(1.6, 1.6)), float(rng.uniform(-1, 1))
     light, dark = np.array([0.52, 0.70, 0.24]), np.array([0.10, 0.27, 0.10])
     colour = light + (dark - light) * darkness + np.array([-0.04, 0.01, 0.05]) * blueness
@@ -117,24 +120,29 @@ def _outline(plant: PlantTraits, rng: np.random.Generator) -> np.ndarray:
     shape = u**plant.base * (1 - u) ** plant.tip
     sides = []
     for _ in range(2):
-        wobble = cv2.resize(rng.standard_normal((1, 9), dtype=np.float32), (OUTLINE_STEPS, 1), interpolation=2)[0]
-        rough = cv2.resize(rng.standard_normal((1, 60), dtype=np.float32), (OUTLINE_STEPS, 1))[0]
+        wobble, rough = (
+            cv2.resize(grid, (OUTLINE_STEPS, 1), interpolation=cv2.INTER_CUBIC)[0]
+            for grid in (rng.standard_normal((1, 9), np.float32), rng.standard_normal((1, 60), np.float32))
+        )
         width = plant.half_width * float(rng.uniform(0.94, 1.06))
         sides.append(width * shape / shape.max() * (1 + 0.035 * wobble + 0.012 * rough))
     return np.stack(sides)
 
 
-def _leaf_coordinates(rng: np.random.Generator, plant: PlantTraits, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _leaf_coordinates(
+    rng: np.random.Generator, plant: PlantTraits, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """u, v of every pixel, the 3x3 leaf-to-pixel homography, and the leaf's length in pixels."""
-    wide = 2 * plant.half_width
-    longest = 1.25 if plant.shape == "blade" else 1.06
-    length = size * float(rng.uniform(0.78, longest)) * (0.92 if wide > 0.6 else 1.0)
+    share = float(rng.uniform(0.80, 1.05)) * (0.35 / max(plant.half_width, 0.12)) ** 0.25
+    length = size * share
     angle, tilt = float(rng.uniform(0, 2 * np.pi)), rng.uniform(-0.28, 0.28, 2)
     shift = size * (0.5 + rng.uniform(-0.06, 0.06, 2))
     cos, sin = np.cos(angle), np.sin(angle)
     centre = np.array([[1, 0, -0.46], [0, 1, 0], [0, 0, 1]])
     tilted = np.array([[1, 0, 0], [0, float(rng.uniform(0.86, 1.0)), 0], [tilt[0], tilt[1], 1]])
-    placed = np.array([[length * cos, -length * sin, shift[0]], [length * sin, length * cos, shift[1]], [0, 0, 1]])
+    placed = np.array(
+        [[length * cos, -length * sin, shift[0]], [length * sin, length * cos, shift[1]], [0, 0, 1]]
+    )
     to_pixel = placed @ tilted @ centre
     m = np.linalg.inv(to_pixel).astype(np.float32)
     x, y = pixel_grid(size)
@@ -158,8 +166,8 @@ def pose_leaf(plant: PlantTraits, rng: np.random.Generator, size: int) -> LeafFi
     index += (v > 0) * np.int32(OUTLINE_STEPS)
     width = sides.reshape(-1)[index]
     if plant.waves:
-        wave = 0.5 + 0.5 * np.cos(2 * np.pi * plant.waves * np.clip(reach, 0, 1) + np.float32(rng.uniform(0, 6)))
-        width *= 1 - plant.wave_depth * wave**1.5
+        turns = 2 * np.pi * plant.waves * np.clip(reach, 0, 1) + float(rng.uniform(0, 6))
+        width *= 1 - plant.wave_depth * (0.5 + 0.5 * np.cos(turns)) ** 1.5
     inside = (width - side) * length
     inside = np.minimum(inside, np.minimum(place, 1 - place) * length)
     blade = np.clip(inside + 0.5, 0, 1)
@@ -170,7 +178,9 @@ def pose_leaf(plant: PlantTraits, rng: np.random.Generator, size: int) -> LeafFi
     tip, base = to_pixel @ [1, 0, 1], to_pixel @ [0, 0, 1]
     axis = tip[:2] / tip[2] - base[:2] / base[2]
     axis /= np.hypot(*axis)
-    return LeafFields(u, across, inside, blade, petiole, vein, bulge, length, (float(axis[0]), float(axis[1])))
+    return LeafFields(
+        u, across, inside, blade, petiole, vein, bulge, length, (float(axis[0]), float(axis[1]))
+    )
 
 
 def _veins(
@@ -184,7 +194,7 @@ def _veins(
         phase, spacing_px = across * 4, plant.half_width / 4 * length
     else:
         phase = reach * plant.veins + (0.5 * (v > 0) if plant.alternate else 0)
-        spacing_px = length / plant.veins / np.hypot(1, plant.vein_slope)
+        spacing_px = length / plant.veins / math.hypot(1, plant.vein_slope)
     gap = np.abs(phase - np.rint(phase))
     lateral = np.exp(-((gap * spacing_px / (thin * (1.0 - 0.5 * side))) ** 2)) * (0.8 - 0.55 * side)
     bulge = np.sqrt(2 * gap) * np.minimum(3 * side, 1)

@@ -101,7 +101,8 @@ def group_folds(targets: np.ndarray, groups: Sequence[object], k: int, seed: int
     if len(numbers) < k:
         raise DataError(f"too few groups for {k} folds", expected=f"{k} or more", got=str(len(numbers)))
     parts = np.asarray(deal(_units(units, targets), [1.0 / k] * k, seed), dtype=np.int64)
-    return parts[np.asarray(units)]
+    folds: np.ndarray = parts[np.asarray(units)]
+    return folds
 
 
 def split_warnings(rows: Sequence[Row], splits: Sequence[str], units: Sequence[int]) -> tuple[str, ...]:

@@ -26,8 +26,9 @@ def deal(units: Sequence[Unit], shares: Sequence[float], seed: int) -> list[int]
 
     Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data", algorithm 1, with
     two changes because a unit can hold many rows: within a label large units go first, so that small ones
-    level what they leave; and while a label has no more units left than there are parts without it, only
-    those parts are dealt to, so that a label with enough units reaches every part.
+    level what they leave; and once a label has no more units left than there are parts without it, only
+    those parts are dealt to, so that a label with enough units reaches every part. The same holds for units
+    as such, so that no part stays empty.
 
     Args:
         units: what to deal.
@@ -45,9 +46,11 @@ def deal(units: Sequence[Unit], shares: Sequence[float], seed: int) -> list[int]
             totals[label] += count
             waiting[label].append(i)
     table = _Parts(
+        waiting=len(units),
         rows=wanted * sum(unit.size for unit in units),
         labels=totals[:, None] * wanted,
         units=np.zeros((n_labels, len(wanted)), dtype=np.int64),
+        all_units=np.zeros(len(wanted), dtype=np.int64),
         rng=rng,
     )
     part = [-1] * len(units)
@@ -73,31 +76,40 @@ def deal(units: Sequence[Unit], shares: Sequence[float], seed: int) -> list[int]
 class _Parts:
     """How many rows, and rows of each label, every part still wants; how many units of a label it has."""
 
+    waiting: int  # units not dealt yet
     rows: np.ndarray  # (parts,)
     labels: np.ndarray  # (labels, parts)
     units: np.ndarray  # (labels, parts)
+    all_units: np.ndarray  # (parts,)
     rng: np.random.Generator
 
     def choose(self, label: int | None, remaining: int) -> int:
         """The part that wants this label most, then rows most, then by lot."""
-        best = np.arange(len(self.rows))
+        best = _lacking(np.arange(len(self.rows)), self.all_units, self.waiting)
         if label is not None:
-            lacking = np.flatnonzero(self.units[label] == 0)
-            if 0 < len(lacking) and remaining <= len(lacking):
-                best = lacking
+            best = _lacking(best, self.units[label], remaining)
             best = _most(best, self.labels[label])
         best = _most(best, self.rows)
         return int(best[0] if len(best) == 1 else self.rng.choice(best))
 
     def give(self, unit: Unit, part: int) -> None:
         """Deal a unit to a part."""
+        self.waiting -= 1
+        self.all_units[part] += 1
         self.rows[part] -= unit.size
         for label, count in unit.labels.items():
             self.labels[label, part] -= count
             self.units[label, part] += 1
 
 
+def _lacking(among: np.ndarray, units: np.ndarray, remaining: int) -> np.ndarray:
+    """Those without any unit, where the remaining units only just suffice for them; else all."""
+    empty: np.ndarray = among[units[among] == 0]
+    return empty if empty.size and remaining <= len(empty) else among
+
+
 def _most(among: np.ndarray, need: np.ndarray) -> np.ndarray:
     """Those whose need is the largest; sums of fractions are compared with a margin."""
     needs = need[among]
-    return among[needs >= needs.max() - 1e-9]
+    most: np.ndarray = among[needs >= needs.max() - 1e-9]
+    return most

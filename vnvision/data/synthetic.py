@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -32,7 +31,8 @@ SOURCE = "synthetic (vnvision)"
 LICENCE = "Apache-2.0"
 CONSENT = "not applicable"
 COLUMNS = (
-    "path", "label", "split", "group_id", "region", "source", "licence", "consent", "sha256", "mask", "severity",
+    "path", "label", "split", "group_id", "region", "source", "licence", "consent", "sha256",
+    "mask", "severity",
 )  # fmt: skip
 JPEG_QUALITY = 92
 _DRAWING = 1
@@ -89,7 +89,9 @@ def write_leaves(
         DataError: ``out`` holds something else, or a damaged set.
     """
     if per_class < 5:
-        raise ConfigError("too few leaves for three splits", expected="per_class of 5 or more", got=str(per_class))
+        raise ConfigError(
+            "too few leaves for three splits", expected="per_class of 5 or more", got=str(per_class)
+        )
     wanted = LeafSet(per_class=per_class, size_px=size_px, seed=seed)
     target = Path(out)
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
@@ -101,7 +103,7 @@ def write_leaves(
         work.chmod(0o755)
         if target.is_dir():
             target.rmdir()
-        os.replace(work, target)
+        work.replace(target)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -134,7 +136,16 @@ def _write_leaf(folder: Path, item: _Planned, size_px: int) -> dict[str, str]:
     photo = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
     (folder / image).write_bytes(photo)
     (folder / mask).write_bytes(cv2.imencode(".png", leaf.leaf_mask + leaf.lesion_mask)[1].tobytes())
-    values = (image, item.kind, item.split, item.group_id, item.region, SOURCE, LICENCE, CONSENT)
+    values: tuple[str, ...] = (
+        image,
+        item.kind,
+        item.split,
+        item.group_id,
+        item.region,
+        SOURCE,
+        LICENCE,
+        CONSENT,
+    )
     values += (sha256(photo).hexdigest(), mask, f"{leaf.severity:.6f}")
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -179,9 +190,15 @@ def _reuse(folder: Path, wanted: LeafSet) -> Path:
     with open(manifest, encoding="utf-8", newline="") as stream_:
         rows = list(csv.DictReader(stream_))
     if len(rows) != wanted.per_class * len(KINDS):
-        raise DataError(f"{manifest} is damaged", expected=f"{wanted.per_class * len(KINDS)} rows", got=str(len(rows)))
+        raise DataError(
+            f"{manifest} is damaged", expected=f"{wanted.per_class * len(KINDS)} rows", got=str(len(rows))
+        )
     for row in rows:
         photo = folder / row["path"]
-        if not photo.is_file() or atomic.sha256_file(photo) != row["sha256"] or not (folder / row["mask"]).is_file():
+        if (
+            not photo.is_file()
+            or atomic.sha256_file(photo) != row["sha256"]
+            or not (folder / row["mask"]).is_file()
+        ):
             raise DataError(f"{photo} or its mask is missing or changed", fix=fix)
     return manifest

@@ -12,7 +12,7 @@ from vnvision.errors import ConfigError
 from vnvision.evaluate.classification import evaluate_logits, fit_calibration
 from vnvision.evaluate.images import image_batches
 from vnvision.evaluate.targets import known_rows, known_targets
-from vnvision.records import Calibration, EvalReport
+from vnvision.records import EvalReport
 from vnvision.spec import TaskSpec
 
 __all__ = ["LogitPredictor", "evaluate", "evaluate_logits", "fit_calibration"]
@@ -28,10 +28,6 @@ class LogitPredictor(Protocol):
     @property
     def task(self) -> TaskSpec:
         """What it answers."""
-
-    @property
-    def calibration(self) -> Calibration:
-        """Applied to its logits."""
 
     def logits(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
         """(N, C) raw outputs of images as read."""
@@ -54,7 +50,7 @@ def evaluate(
     Labels are compared before any image is read; rows with an unknown label are not read at all.
 
     Args:
-        predictor: has ``name``, ``task``, ``calibration`` and ``logits``.
+        predictor: has ``name``, ``task`` and ``logits``; its ``calibration``, if any, is applied.
         manifest: any rows; those of ``split`` are taken.
         split: train, val or test.
         batch_size: images read and given to the predictor at a time.
@@ -85,7 +81,7 @@ def evaluate(
         part,
         predictor.task,
         split=split,
-        calibration=predictor.calibration,
+        calibration=getattr(predictor, "calibration", None),
         model={"name": predictor.name} if model is None else model,
         n_boot=n_boot,
         seed=seed,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from vnvision.data.manifest import Manifest
@@ -37,6 +40,17 @@ def cautions(
     )
 
 
+def about_data(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of what a description of the data warns of, the parts that bear on the figures: shortcuts, imbalance.
+
+    Size and missing columns are said elsewhere, of the rows that were judged.
+    """
+    head, tail = notes.UNEVEN.partition("{")[0], notes.SHORTCUT.rpartition("}")[2]
+    return tuple(
+        text for text in described.get("warnings", ()) if text.startswith(head) or text.endswith(tail)
+    )
+
+
 def _about_size(kept: Manifest) -> list[str]:
     groups = len(set(kept.group_keys()))
     small = len(kept) < SMALL_IMAGES or groups < SMALL_GROUPS
@@ -69,5 +83,6 @@ def _about_unknown(targets: np.ndarray, known: np.ndarray) -> list[str]:
 
 
 def _about_calibration(manifest: Manifest, calibration: Calibration, split: str) -> list[str]:
-    same = calibration.manifest_sha256 == manifest.sha256 and calibration.fitted_on == split
+    names = (split, f"split {split!r}")
+    same = calibration.manifest_sha256 == manifest.sha256 and calibration.fitted_on in names
     return [notes.SAME_DATA] if same and calibration.n else []

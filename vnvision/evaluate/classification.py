@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from vnvision.data.card import describe
 from vnvision.data.manifest import Manifest
 from vnvision.errors import DataError
-from vnvision.evaluate.cautions import cautions
+from vnvision.evaluate.cautions import about_data, cautions
 from vnvision.evaluate.mistakes import worst_mistakes
 from vnvision.evaluate.operating import operating_points
 from vnvision.evaluate.subsets import group_rows
@@ -68,6 +69,7 @@ def evaluate_logits(
     result = classification_metrics(p, truth, groups, task.label_ids, kind=kind, n_boot=n_boot, seed=seed)
     rows, warnings = group_rows(p, truth, kept, task, columns, n_boot=n_boot, seed=seed)
     confidence, correct = _confidence(p, truth)
+    data = describe(manifest) if data is None else data
     metrics, curves = result.metrics, _roc_curves(p, truth, task.label_ids)
     if truth.ndim == 1:
         metrics = metrics | _abstention(confidence, correct, groups, calibration, n_boot, seed)
@@ -90,9 +92,9 @@ def evaluate_logits(
         curves=curves,
         reliability=reliability_bins(confidence, correct),
         mistakes=worst_mistakes(p, truth, [row.path for row in kept.rows], task.label_ids),
-        data=_described(manifest) if data is None else data,
+        data={key: value for key, value in data.items() if key != "warnings"},
         model=model or {},
-        warnings=(*cautions(manifest, targets, task, calibration, split), *warnings),
+        warnings=(*cautions(manifest, targets, task, calibration, split), *about_data(data), *warnings),
     )  # fmt: skip
 
 
@@ -206,9 +208,3 @@ def _abstention(
         "coverage": share(kept, np.ones(len(kept), bool), bootstrap),
         "selective_accuracy": share(correct, kept, bootstrap, why=notes.NOTHING_KEPT),
     }
-
-
-def _described(manifest: Manifest) -> dict[str, Any]:
-    from vnvision.data.card import describe
-
-    return describe(manifest)

@@ -19,3 +19,8 @@ MANY_VALUES = "column {column} has {count} values; the {shown} most frequent are
 MANIFEST = "manifest: {text}"
 SENSITIVITY_THERE = "sensitivity at this threshold {value} ({low} to {high}, n={n})"
 SENSITIVITY_ONLY = "sensitivity at this threshold {value} (n={n})"
+SHORTCUT = (
+    "the {name} alone tells the label of {guessed} of images (the commonest label: {blind}): "
+    "a model may learn that instead"
+)
+UNEVEN = "classes are uneven: {most}, {least}"

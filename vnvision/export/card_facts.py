@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vnvision.export.card_text import METRIC_NAMES, TEXT, Language
+from vnvision.export.card_text import DATA_NAMES, METRIC_NAMES, TEXT, Language
 from vnvision.export.markdown import localised, number, plain
 from vnvision.records import Metric
 from vnvision.spec import PreprocessSpec
 
 _MOST_ENTRIES = 40
+_ELSEWHERE = {"warnings", "multilabel"}
+"""Keys of a data description that the card says in another place: the results, the task."""
 
 
 def metric_rows(metrics: Mapping[str, Metric], language: Language) -> list[tuple[str, str, str, str]]:
@@ -33,14 +35,30 @@ def data_lines(data: Mapping[str, Any], language: Language) -> Iterator[str]:
     if not data:
         yield TEXT[language]["unknown"]
     for key, value in data.items():
-        yield f"{plain(key).replace(chr(92) + '_', ' ')}: {_value(value, language)}"
+        if key not in _ELSEWHERE:
+            words = DATA_NAMES.get(key, {}).get(language) or plain(key.replace("_", " "))
+            yield f"{words}: {_value(_condensed(key, value, language), language)}"
+
+
+def _condensed(key: str, value: Any, language: Language) -> Any:
+    """The part of ``data.describe`` that fits on a line; anything else as it is."""
+    if not isinstance(value, Mapping):
+        return value
+    if key == "manifest" and "name" in value:
+        return [value["name"], value.get("sha256", "")]
+    if key == "splits":
+        parts = value.items()
+        return {name: part.get("images", part) if isinstance(part, Mapping) else part for name, part in parts}
+    if key == "images" and "formats" in value:
+        return {**value["formats"], **value.get("commonest_sizes", {})}
+    return {name or TEXT[language]["unknown"]: count for name, count in value.items()}
 
 
 def provenance_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
     """Commit, hashes and versions, as they stand in the manifest; the purpose has its own heading."""
     for key, value in provenance.items():
         if key != "purpose":
-            yield f"{plain(key)}: {_value(value, 'en')}"
+            yield f"{plain(key)}: {_value(value, 'en', '{key} = {entry}')}"
 
 
 def preprocess_lines(spec: PreprocessSpec, language: Language) -> Iterator[str]:
@@ -70,16 +88,15 @@ def _figure(value: float, language: Language) -> str:
     return localised(f"{value:g}", language)
 
 
-def _value(value: Any, language: Language) -> str:
-    """Plain data as one escaped line: counts in brackets, lists with commas, nested parts in braces."""
+def _value(value: Any, language: Language, pair: str = "{key} ({entry})") -> str:
+    """Plain data as one escaped line; ``pair`` is how a key and its value are written."""
     if isinstance(value, Mapping):
-        parts = [
-            f"{plain(key)} ({_value(entry, language)})" for key, entry in list(value.items())[:_MOST_ENTRIES]
-        ]
+        shown = list(value.items())[:_MOST_ENTRIES]
+        parts = [pair.format(key=plain(key), entry=_value(entry, language, pair)) for key, entry in shown]
         rest = len(value) - len(parts)
         return ", ".join(parts) + (f", … (+{rest})" if rest else "") or "–"
     if isinstance(value, list | tuple):
-        return ", ".join(_value(entry, language) for entry in value[:_MOST_ENTRIES]) or "–"
+        return ", ".join(_value(entry, language, pair) for entry in value[:_MOST_ENTRIES]) or "–"
     if isinstance(value, bool) or not isinstance(value, float):
         return "–" if value is None else plain(value)
     return _figure(value, language)

@@ -168,3 +168,15 @@ METRIC_NAMES: dict[str, dict[Language, str]] = {
     "precision": {"vi": "Độ chuẩn xác", "en": "Precision"},
     "f1": {"vi": "F1", "en": "F1"},
 }
+
+DATA_NAMES: dict[str, dict[Language, str]] = {
+    "manifest": {"vi": "Bảng kê", "en": "Manifest"},
+    "labels": {"vi": "Nhãn", "en": "Labels"},
+    "splits": {"vi": "Số ảnh từng phần", "en": "Images by split"},
+    "regions": {"vi": "Vùng miền", "en": "Regions"},
+    "sources": {"vi": "Nguồn", "en": "Sources"},
+    "licences": {"vi": "Giấy phép", "en": "Licences"},
+    "consents": {"vi": "Sự đồng ý", "en": "Consent"},
+    "missing": {"vi": "Thiếu thông tin", "en": "Not stated for"},
+    "images": {"vi": "Định dạng và cỡ ảnh", "en": "Formats and sizes"},
+}

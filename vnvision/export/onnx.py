@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vnvision import atomic
 from vnvision.errors import ExportError, MissingExtraError
 from vnvision.export.fold import fold_shapes
-from vnvision.export.reference import frozen_copy
+from vnvision.export.reference import frozen_copy, one_thread
 from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _traced(net: torch.nn.Module, task: TaskSpec, opset: int) -> tuple[bytes, st
     problems = []
     for exporter, dynamo in (("torchscript", False), ("dynamo", True)):
         try:
-            with tempfile.TemporaryDirectory() as folder, _quiet():
+            with tempfile.TemporaryDirectory() as folder, _quiet(), one_thread():
                 file = Path(folder) / "model.onnx"
                 _export(net, example, file, opset, dynamo=dynamo)
                 return file.read_bytes(), exporter

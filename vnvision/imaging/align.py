@@ -18,6 +18,7 @@ _TEMPLATE_112 = (
     (70.7299, 92.2041),
 )
 _MIN_SPREAD_PX2 = 1e-6
+_WARP_LIMIT_PX = 32_767  # OpenCV keeps source places in 16 bits
 
 
 def template(size_px: tuple[int, int] = (TEMPLATE_PX, TEMPLATE_PX)) -> np.ndarray:
@@ -85,11 +86,17 @@ def align(
         (h, w, C) of the image's dtype.
 
     Raises:
-        DataError: the landmarks are not (5, 2), coincide, or are not finite.
+        DataError: the landmarks are not (5, 2), coincide, or are not finite; the image is too large.
     """
     points = np.asarray(landmarks_px, dtype=np.float64)
     if points.shape != (5, 2):
         raise DataError("landmarks have the wrong shape", expected="(5, 2)", got=str(points.shape))
+    if max(image.shape[:2]) >= _WARP_LIMIT_PX:
+        raise DataError(
+            "an image is too large to align",
+            expected=f"sides below {_WARP_LIMIT_PX:,} pixels",
+            got=f"{image.shape[0]:,} x {image.shape[1]:,}",
+        )
     matrix = similarity(points, template(size_px))
     crop: np.ndarray = cv2.warpAffine(
         image,

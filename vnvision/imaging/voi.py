@@ -22,7 +22,7 @@ def window(
     centre, width = centre_width[0] - 0.5, centre_width[1] - 1.0
     low, high = out_range
     x = values.astype(np.float64)
-    inside = (x - centre) / max(width, np.finfo(np.float64).tiny) + 0.5
+    inside = (x - centre) / (width or 1.0) + 0.5  # a threshold has no ramp
     ramp = inside * (high - low) + low
     return np.where(x <= centre - width / 2, low, np.where(x > centre + width / 2, high, ramp))
 

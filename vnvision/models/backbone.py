@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def build_backbone(
             shape differs.
         drop_rate: dropout before the classifier.
         drop_path_rate: stochastic depth (Huang et al. 2016).
-        norm: ``batch``, or ``group`` for GroupNorm, whose result does not depend on how a batch is split.
+        norm: ``batch``, or ``group`` for GroupNorm (Wu & He 2018) in groups of 8 channels, whose result does
+            not depend on how a batch is split; its weights start at 1 and 0.
 
     Raises:
         ConfigError: timm has no such model, or does not take one of the options.
@@ -44,8 +46,6 @@ def build_backbone(
         near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
         raise ConfigError(f"unknown backbone {name!r}", expected="a timm model", fix=f"for example {near}")
     options: dict[str, Any] = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
-    if norm == "group":
-        options["norm_layer"] = "groupnorm"
     try:
         if weights == "offline":
             net = timm.create_model(name, num_classes=IMAGENET_CLASSES, **options)
@@ -55,6 +55,8 @@ def build_backbone(
             net = timm.create_model(name, pretrained=weights == "download", num_classes=n_outputs, **options)
     except TypeError as exc:
         raise ConfigError(f"{name} does not take an option given", got=str(exc)) from exc
+    if norm == "group":
+        _group_norm(net)
     if weights not in ("offline", "download", "none"):
         _load_safetensors(net, Path(weights))
     return net
@@ -68,6 +70,19 @@ def input_statistics(name: str, weights: str) -> tuple[tuple[float, ...], tuple[
     if config is None:
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     return tuple(config.mean), tuple(config.std)
+
+
+def _group_norm(parent: torch.nn.Module) -> None:
+    """Replace every BatchNorm; timm's carry the activation along, so that is put behind again."""
+    for name, child in list(parent.named_children()):
+        if isinstance(child, torch.nn.BatchNorm2d):
+            channels = child.num_features
+            group: torch.nn.Module = torch.nn.GroupNorm(channels // math.gcd(channels, 8), channels)
+            if hasattr(child, "act"):
+                group = torch.nn.Sequential(group, child.drop, child.act)
+            setattr(parent, name, group)
+        else:
+            _group_norm(child)
 
 
 def _load_safetensors(net: torch.nn.Module, path: Path) -> None:

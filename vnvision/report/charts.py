@@ -34,35 +34,14 @@ def _frame(x_key: str, y_key: str, low: float = 0.0, x_low: float = 0.0) -> str:
         y, x = _y(share), _x(share)
         value_y, value_x = low + share * (1 - low), x_low + share * (1 - x_low)
         parts.append(f'<line class="grid" x1="{_x(0)}" x2="{_x(1)}" y1="{y}" y2="{y}"/>')
-        parts.append(_text(f"{_LEFT - 6:.1f}", f"{float(y) + 3.5:.1f}", "tick end", _percent(value_y)))
-        parts.append(_text(x, f"{_TOP + _PLOT + 15:.1f}", "tick mid", _percent(value_x)))
+        parts.append(
+            _text(f"{_LEFT - 6:.1f}", f"{float(y) + 3.5:.1f}", "tick end", Quantity(value_y, "bare"))
+        )
+        parts.append(_text(x, f"{_TOP + _PLOT + 15:.1f}", "tick mid", Quantity(value_x, "bare")))
     parts.append(_text(_x(0.5), f"{_TOP + _PLOT + 33:.1f}", "axis mid", phrase(x_key)))
     turn = f' transform="rotate(-90 9 {float(_y(0.5)):.1f})"'
     parts.append(_text("9", _y(0.5), "axis mid", phrase(y_key), turn))
     return "".join(parts)
-
-
-class _Whole(Quantity):
-    """A share as a whole percentage, for ticks."""
-
-    def text(self, language: Language) -> str:
-        return f"{100 * self.value:.0f}"
-
-
-class _WholePercent(Quantity):
-    """A share as a whole percentage with its sign."""
-
-    def text(self, language: Language) -> str:
-        return f"{100 * self.value:.0f}%"
-
-
-def _percent(value: float) -> Quantity:
-    return _Whole(value, "percent")
-
-
-def whole_percent(value: float) -> Quantity:
-    """A share that prints as a whole percentage."""
-    return _WholePercent(value, "percent")
 
 
 def _svg(title: str, body: str) -> Html:
@@ -90,7 +69,9 @@ def reliability_chart(
         x, y = _x(confidence), _y(accuracy)
         parts.append(f'<line class="gap" x1="{x}" x2="{x}" y1="{_y(confidence)}" y2="{y}"/>')
         radius = 3 + 15 * (count / total) ** 0.5
-        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="{radius:.1f}"><title>{count}</title></circle>')
+        parts.append(
+            f'<circle class="dot" cx="{x}" cy="{y}" r="{radius:.1f}"><title>{count}</title></circle>'
+        )
     return _svg(phrase("reliability").text(language), "".join(parts))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vnvision.report.phrases import Html, known_or, phrase, show
+from vnvision.report.texts import TEXTS
+from vnvision.spec import Label
 
 _MOST = 40
 
@@ -28,44 +30,52 @@ class Block:
     facts: tuple[Fact, ...]
 
 
-def facts(data: Mapping[str, Any]) -> tuple[list[Fact], list[Block]]:
+def facts(
+    data: Mapping[str, Any], labels: Mapping[str, Label] | None = None
+) -> tuple[list[Fact], list[Block]]:
     """Single values first, then one block for each list or mapping.
 
     Nested mappings become blocks of their own under ``outer: inner``. Long lists are cut with a count.
+    Keys that are label ids print as the label's text.
     """
+    labels = labels or {}
     single, blocks = [], []
     for key, value in data.items():
         title = show(known_or("fact", str(key)))
         if isinstance(value, Mapping):
-            blocks += _blocks(title, value)
+            blocks += _blocks(title, value, labels)
         elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
             for item in value[:_MOST]:
-                blocks += _blocks(title, item if isinstance(item, Mapping) else {"": item})
+                blocks += _blocks(title, item if isinstance(item, Mapping) else {"": item}, labels)
         else:
             single.append(Fact(title, _value(value)))
     return single, blocks
 
 
-def _blocks(title: Html, mapping: Mapping[str, Any]) -> list[Block]:
+def _blocks(title: Html, mapping: Mapping[str, Any], labels: Mapping[str, Label]) -> list[Block]:
     inner = {k: v for k, v in mapping.items() if isinstance(v, Mapping)}
     plain = {k: v for k, v in mapping.items() if not isinstance(v, Mapping)}
     numbers = [v for v in plain.values() if isinstance(v, int) and not isinstance(v, bool)]
     largest = max(numbers, default=0) if len(numbers) == len(plain) else 0
     lines = [
-        Fact(_key(key), _value(value), value / largest if largest else None)
+        Fact(_key(key, labels), _value(value), value / largest if largest else None)
         for key, value in list(plain.items())[:_MOST]
     ]
     if len(plain) > _MOST:
         lines.append(Fact(Html("…"), show(f"+{len(plain) - _MOST}")))
     out = [Block(title, tuple(lines))] if lines else []
     for key, value in inner.items():
-        out += _blocks(Html(f"{title}: {_key(key)}"), value)
+        out += _blocks(Html(f"{title}: {_key(key, labels)}"), value, labels)
     return out
 
 
-def _key(key: str) -> Html:
+def _key(key: str, labels: Mapping[str, Label]) -> Html:
     text = str(key)
-    return show(phrase("none")) if text in ("", "None") else show(known_or("fact", text) if text else text)
+    if text in labels:
+        return show(labels[text])
+    if text in ("", "None"):
+        return show(phrase("none"))
+    return show(phrase(f"fact.{text}") if f"fact.{text}" in TEXTS else text)
 
 
 def _value(value: Any) -> Html:
@@ -76,6 +86,36 @@ def _value(value: Any) -> Html:
         more = [show(f"+{len(value) - _MOST}")] if len(value) > _MOST else []
         return Html(", ".join(shown + more)) if shown else show(phrase("none"))
     return show(value)
+
+
+def described(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A description of data (``vnvision.data.card.describe``) with what a reader needs, in reading order.
+
+    What the page says elsewhere (the manifest's hash, its only split) is left out, as are counts of 0.
+    Descriptions of another form pass through unchanged.
+    """
+    about, images = data.get("manifest"), data.get("images")
+    if not isinstance(about, Mapping):
+        return dict(data)
+    out = {key: value for key, value in about.items() if key != "sha256" and value != 0}
+    rest = {
+        key: value
+        for key, value in data.items()
+        if key not in ("manifest", "images", "multilabel", "warnings")
+    }
+    if len(rest.get("splits") or ()) <= 1:
+        rest.pop("splits", None)
+    if isinstance(images, Mapping):
+        out |= {key: _range(images[key]) for key in ("width_px", "height_px") if key in images}
+        out |= {key: images[key] for key in ("unreadable",) if images.get(key)}
+        rest |= {key: images[key] for key in ("formats", "commonest_sizes") if images.get(key)}
+    return out | {key: value for key, value in rest.items() if value not in (None, {}, [])}
+
+
+def _range(edges: Mapping[str, Any]) -> str:
+    """Pixels from the smallest to the largest image, once where they agree."""
+    low, high = edges.get("min"), edges.get("max")
+    return f"{low} px" if low == high else f"{low}–{high} px"
 
 
 def mentions_synthetic(data: Mapping[str, Any], model: Mapping[str, Any]) -> bool:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from vnvision.records import EvalReport, Metric
-from vnvision.report.phrases import Html, Language, Quantity, Style, both, known_or, local, phrase, show, show_note
+from vnvision.report.phrases import (
+    Html,
+    Language,
+    Quantity,
+    Style,
+    both,
+    known_or,
+    local,
+    phrase,
+    show,
+    show_note,
+)
 
 HIGHER = (
     "accuracy",
@@ -27,7 +38,10 @@ PER_CLASS = ("recall", "precision", "f1", "auroc")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One metric, ready to print; empty Html where there is nothing to say."""
+    """One metric, ready to print; empty Html where there is nothing to say.
+
+    ``mark`` is the letter of its note below the table.
+    """
 
     name: Html
     about: Html
@@ -35,7 +49,7 @@ class Figure:
     interval: Html
     bar: Html
     note: Html
-    n: Html
+    mark: str = ""
 
 
 def style_of(name: str) -> Style:
@@ -62,14 +76,13 @@ def bar(metric: Metric, scale: float = 1.0, guess: float | None = None) -> Html:
         return Html("")
 
     def place(value: float) -> str:
-        return f"{100 * min(max(value / scale, 0), 1):.2f}%"
+        return f"{min(max(value / scale, 0), 1):.4f}"
 
     band = ""
     if metric.low is not None and metric.high is not None:
-        width = f"{100 * min(max((metric.high - metric.low) / scale, 0), 1):.2f}%"
-        band = f'<i class="band" style="left:{place(metric.low)};width:{width}"></i>'
-    tick = "" if guess is None else f'<i class="tick" style="left:{place(guess)}"></i>'
-    dot = f'<i class="point" style="left:{place(metric.value)}"></i>'
+        band = f'<i class="band" style="--at:{place(metric.low)};--to:{place(metric.high)}"></i>'
+    tick = "" if guess is None else f'<i class="tick" style="--at:{place(guess)}"></i>'
+    dot = f'<i class="point" style="--at:{place(metric.value)}"></i>'
     return Html(f'<span class="bar" aria-hidden="true">{tick}{band}{dot}</span>')
 
 
@@ -86,7 +99,6 @@ def figure(
         interval=both(lambda language: interval_text(metric, style, language)),
         bar=bar(metric, scale, guess),
         note=show_note(metric.note) if metric.note else Html(""),
-        n=show(metric.n),
     )
 
 
@@ -122,6 +134,32 @@ def figures(report: EvalReport, names: Iterable[str]) -> list[Figure]:
         else:
             rows.append(figure(name, metric, guess=guess.get(name)))
     return rows
+
+
+def with_marks(rows: Iterable[Sequence[Figure]]) -> tuple[list[list[Figure]], list[Html]]:
+    """Give equal notes one letter each, so that a table says each once below itself.
+
+    Args:
+        rows: the table's figures, row by row.
+
+    Returns:
+        the same rows with their marks; the notes in the order of their letters.
+    """
+    notes: list[Html] = []
+    marked = []
+    for row in rows:
+        out = []
+        for item in row:
+            if item.note and item.note not in notes:
+                notes.append(item.note)
+            out.append(replace(item, mark=_letter(notes.index(item.note))) if item.note else item)
+        marked.append(out)
+    return marked, notes
+
+
+def _letter(index: int) -> str:
+    """a, b, ... z, then numbers."""
+    return chr(ord("a") + index) if index < 26 else str(index + 1)
 
 
 def other_names(report: EvalReport) -> list[str]:

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from vnvision.errors import MissingExtraError
-from vnvision.records import EvalReport, Mistake, OperatingPoint
-from vnvision.report import charts, figures
-from vnvision.report.facts import Block, Fact, facts, mentions_synthetic
-from vnvision.report.phrases import Html, Language, Quantity, both, known_or, phrase, show, show_note
-from vnvision.report.thumbnails import thumbnail
+from vnvision.records import EvalReport
+from vnvision.report import charts, figures, tables
+from vnvision.report.facts import Fact, described, facts, mentions_synthetic
+from vnvision.report.phrases import Html, Language, Quantity, known_or, phrase, show, show_note
+from vnvision.report.pictures import picture
 from vnvision.spec import Label
 
-_SHADE = 0.62
 _WIDE = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of the confusion matrix; ``shade`` is the strength of its colour, 0..1."""
-
-    count: Html
-    share: Html
-    shade: float
-    right: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One mistake."""
-
-    uri: str | None
-    path: str
-    truth: Html
-    answer: Html
-    confidence: Html
-    width: str
 
 
 def render(report: EvalReport, image_root: Path | None, language: Language) -> str:
@@ -69,9 +45,10 @@ def render(report: EvalReport, image_root: Path | None, language: Language) -> s
 def view(report: EvalReport, image_root: Path | None, language: Language) -> dict[str, Any]:
     """Everything the template prints, by name."""
     labels = {label.id: label for label in report.task.labels}
-    single, blocks = facts(report.data)
+    single, blocks = facts(described(report.data), labels)
     model_facts, model_blocks = facts(report.model)
     limit = report.calibration.abstain_below
+    pictures = [picture(mistake, labels, image_root) for mistake in report.mistakes]
     return {
         "language": language,
         "page_title": f"{phrase('title').text(language)} · {_name(report)}",
@@ -82,22 +59,21 @@ def view(report: EvalReport, image_root: Path | None, language: Language) -> dic
         "n_groups": show(report.n_groups),
         "n_labels": show(len(labels)),
         "headline": _headline(report),
-        "level": Quantity(next((m.level for m in report.metrics.values()), 0.95), "percent"),
+        "level": Quantity(next((m.level for m in report.metrics.values()), 0.95), "whole"),
         "synthetic": mentions_synthetic(report.data, report.model),
         "warnings": [show_note(text) for text in report.warnings],
-        "higher": figures.figures(report, (*figures.HIGHER, *figures.other_names(report))),
-        "lower": figures.figures(report, figures.LOWER),
-        "withholding": figures.figures(report, figures.WITHHOLDING),
+        "positive": report.task.labels[-1] if len(labels) == 2 and report.confusion else None,
+        **tables.metrics(report),
         "limit": Quantity(limit, "percent") if limit is not None else None,
-        "parts": _parts(report),
-        "confusion": _confusion(report),
+        "parts": tables.parts(report),
+        "confusion": tables.confusion(report),
         "labels": [show(label) for label in report.task.labels],
         "wide": len(labels) > _WIDE,
         "charts": _charts(report, labels, language),
-        "per_class": _per_class(report, labels),
-        "per_class_names": [show(known_or("metric", name)) for name in figures.PER_CLASS],
-        "points": [_point(point, labels) for point in report.operating_points],
-        "pictures": [_picture(mistake, labels, image_root) for mistake in report.mistakes],
+        "per_class": tables.per_class(report, labels),
+        "points": [tables.point(point, labels) for point in report.operating_points],
+        "pictures": pictures,
+        "has_pictures": any(picture.uri for picture in pictures),
         "judged": report.metrics.get("accuracy") is not None,
         "data_facts": single,
         "data_blocks": blocks,
@@ -123,35 +99,10 @@ def _headline(report: EvalReport) -> dict[str, Any]:
         sentences.append(show(phrase("headline_errors", wrong=wrong)))
     if metric.low is not None and metric.high is not None:
         ends = {"low": Quantity(metric.low, "percent"), "high": Quantity(metric.high, "percent")}
-        level = Quantity(metric.level, "percent")
+        level = Quantity(metric.level, "whole")
         sentences.append(show(phrase("headline_interval", level=level, **ends)))
     guess = figures.guesses(report).get("accuracy")
     return {"sentences": sentences, "figure": figures.figure("accuracy", metric, guess=guess)}
-
-
-def _parts(report: EvalReport) -> list[dict[str, Any]]:
-    """One table a column: each value with its metrics."""
-    tables: dict[str, list[Any]] = {}
-    for row in report.groups:
-        name = show(row.value) if row.value else show(phrase("part_unknown"))
-        cells = [figures.figure(m, row.metrics[m]) for m in figures.PARTS if m in row.metrics]
-        tables.setdefault(row.column, []).append({"name": name, "n": show(row.n), "cells": cells})
-    return [{"title": show(known_or("column", column)), "rows": rows} for column, rows in tables.items()]
-
-
-def _confusion(report: EvalReport) -> list[list[Cell]]:
-    """Cells by truth and answer, shaded by their share of the row."""
-    rows = []
-    for i, counts in enumerate(report.confusion):
-        total = sum(counts)
-        shares = [count / total if total else 0.0 for count in counts]
-        rows.append(
-            [
-                Cell(show(count), show(charts.whole_percent(share)) if count else Html(""), _SHADE * share, i == j)
-                for j, (count, share) in enumerate(zip(counts, shares, strict=True))
-            ]
-        )
-    return rows
 
 
 def _charts(report: EvalReport, labels: dict[str, Label], language: Language) -> dict[str, Html]:
@@ -175,54 +126,6 @@ def _charts(report: EvalReport, labels: dict[str, Label], language: Language) ->
     return out
 
 
-def _per_class(report: EvalReport, labels: dict[str, Label]) -> list[dict[str, Any]]:
-    """One row a class: its size and its metrics."""
-    rows = []
-    for label, metrics in report.per_class.items():
-        cells = [figures.figure(name, metrics[name]) for name in figures.PER_CLASS if name in metrics]
-        count = metrics["n"].n if "n" in metrics else 0
-        rows.append({"name": show(labels.get(label, label)), "n": show(count), "cells": cells})
-    return rows
-
-
-def _point(point: OperatingPoint, labels: dict[str, Label]) -> dict[str, Any]:
-    """One operating point; its note holds the sensitivity."""
-    asked = point.target.partition("=")[2]
-    target: Any = point.target
-    if point.target.startswith("specificity="):
-        target = phrase("target_specificity", value=Quantity(float(asked), "percent"))
-    return {
-        "label": show(labels.get(point.label or "", point.label or "")),
-        "target": show(target),
-        "threshold": show(Quantity(point.threshold, "score")),
-        "figure": figures.figure("specificity", point.achieved),
-        "value": figures.value_html(point.achieved, "percent"),
-        "interval": both(lambda code: figures.interval_text(point.achieved, "percent", code)),
-    }
-
-
-def _picture(mistake: Mistake, labels: dict[str, Label], image_root: Path | None) -> Picture:
-    """One mistake with its thumbnail, if there is one."""
-    return Picture(
-        uri=thumbnail(image_root, mistake.path),
-        path=mistake.path,
-        truth=_answer(mistake.truth, labels),
-        answer=_answer(mistake.answer, labels),
-        confidence=show(phrase("confident", value=Quantity(mistake.probability, "percent"))),
-        width=f"{100 * mistake.probability:.1f}%",
-    )
-
-
-def _answer(text: str, labels: dict[str, Label]) -> Html:
-    """A label, or ``label=1`` and ``label=0`` of multi-label answers in words."""
-    if text in labels:
-        return show(labels[text])
-    label, _, value = text.rpartition("=")
-    if label in labels and value in ("0", "1"):
-        return show(phrase("present" if value == "1" else "not_present", label=labels[label]))
-    return show(text)
-
-
 def _provenance(report: EvalReport) -> list[Fact]:
     """What every model has: calibration, input, fingerprints."""
     calibration, spec = report.calibration, report.task.preprocess
@@ -242,6 +145,3 @@ def _provenance(report: EvalReport) -> list[Fact]:
         Fact(show(phrase("preprocess")), Html(f"<code>{spec.fingerprint()}</code>")),
         Fact(show(phrase("manifest")), Html(f"<code>{report.manifest_sha256}</code>")),
     ]
-
-
-__all__ = ["Block", "render", "view"]

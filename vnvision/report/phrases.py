@@ -14,7 +14,7 @@ from vnvision.spec import Label
 
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
-Style = Literal["percent", "score", "count", "short", "plain"]
+Style = Literal["percent", "whole", "bare", "score", "short", "count", "plain"]
 
 
 class Html(str):
@@ -30,8 +30,8 @@ class Html(str):
 class Quantity:
     """A number that reads differently in each language.
 
-    ``percent`` 0.8812 -> 88.1%, ``score`` 0.8812 -> 0.881, ``short`` 0.8812 -> 0.88, ``count`` 1419 ->
-    1,419, ``plain`` as few digits as it needs.
+    ``percent`` 0.8812 -> 88.1%, ``whole`` 88%, ``bare`` 88, ``score`` 0.881, ``short`` 0.88, ``count``
+    1419 -> 1,419, ``plain`` as few digits as it needs.
     """
 
     value: float
@@ -41,6 +41,8 @@ class Quantity:
         """The number as people write it there."""
         formats = {
             "percent": f"{100 * self.value:.1f}%",
+            "whole": f"{100 * self.value:.0f}%",
+            "bare": f"{100 * self.value:.0f}",
             "score": f"{self.value:.3f}",
             "short": f"{self.value:.2f}",
             "count": f"{self.value:,.0f}",

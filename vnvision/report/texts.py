@@ -60,6 +60,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "ảnh của cùng một người bệnh, một cây, một loạt chụp luôn đi cùng nhau.",
         "{level} intervals, resampled by group: images of one patient, plant or burst always stay together.",
     ),
+    "positive_is": ("Câu hỏi “có hay không” ở đây là: {label}.", "The yes-or-no question here: {label}."),
     "higher": ("Trả lời đúng đến đâu", "How often it is right"),
     "higher_about": (
         "Càng cao càng tốt. Vạch đứng: đoán mò.",
@@ -89,8 +90,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "about.macro_f1": ("Vừa không bỏ sót, vừa không báo nhầm", "Neither missing cases nor crying wolf"),
     "metric.auroc": ("AUROC", "AUROC"),
     "about.auroc": (
-        "Xếp đúng thứ tự có bệnh và không, mọi ngưỡng",
-        "Ranks yes above no, over all thresholds",
+        "Xếp ảnh của lớp trên ảnh lớp khác, mọi ngưỡng",
+        "Ranks the class above the rest, all thresholds",
     ),
     "metric.auprc": ("AUPRC", "AUPRC"),
     "about.auprc": ("Độ chuẩn xác trung bình khi tăng độ nhạy", "Precision averaged over rising recall"),
@@ -181,6 +182,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Nên xem từng ảnh: nhãn có đúng không, ảnh có rõ không, hay mô hình thật sự không biết?",
         "Worth a look one by one: is the label right, is the picture clear, or does the model not know?",
     ),
+    "private": (
+        "Trang này kèm ảnh thu nhỏ lấy từ dữ liệu: hãy cân nhắc trước khi chuyển cho người khác.",
+        "This page carries small copies of pictures from the data: think before passing it on.",
+    ),
     "no_mistakes": (
         "Không có câu trả lời sai nào trên dữ liệu này.",
         "There was no wrong answer on this data.",
@@ -201,20 +206,34 @@ TEXTS: dict[str, tuple[str, str]] = {
     "input_value": ("{height} × {width} điểm ảnh, {colour}", "{height} × {width} pixels, {colour}"),
     "preprocess": ("Mã tiền xử lý", "Preprocessing fingerprint"),
     "manifest": ("SHA-256 của bảng kê dữ liệu", "SHA-256 of the data manifest"),
-    "fact.images": ("Số ảnh", "Images"),
+    "fact.name": ("Tên", "Name"),
     "fact.rows": ("Số ảnh", "Images"),
     "fact.groups": ("Số nhóm", "Groups"),
-    "fact.splits": ("Theo tập", "By split"),
+    "fact.rows_without_group": ("Ảnh không ghi nhóm", "Images without a group"),
+    "fact.rows_without_split": ("Ảnh không ghi tập", "Images without a split"),
+    "fact.rows_without_label": ("Ảnh chưa có nhãn", "Images without a label"),
     "fact.labels": ("Theo nhãn", "By label"),
+    "fact.splits": ("Theo tập", "By split"),
     "fact.regions": ("Theo vùng", "By region"),
-    "fact.licences": ("Giấy phép", "Licences"),
     "fact.sources": ("Nguồn", "Sources"),
-    "fact.consent": ("Sự đồng ý", "Consent"),
-    "fact.image_sizes": ("Kích thước ảnh", "Image sizes"),
-    "fact.name": ("Tên", "Name"),
+    "fact.licences": ("Giấy phép", "Licences"),
+    "fact.consents": ("Sự đồng ý", "Consent"),
+    "fact.missing": ("Ảnh thiếu thông tin", "Images without this information"),
+    "fact.unreadable": ("Ảnh không đọc được", "Unreadable images"),
+    "fact.formats": ("Định dạng tệp", "File formats"),
+    "fact.commonest_sizes": ("Kích thước thường gặp", "Commonest sizes"),
+    "fact.width_px": ("Chiều rộng", "Width"),
+    "fact.height_px": ("Chiều cao", "Height"),
+    "fact.backbone": ("Mạng xương sống", "Backbone"),
+    "fact.weights": ("Trọng số ban đầu", "Initial weights"),
     "fact.parameters": ("Số tham số", "Parameters"),
+    "fact.domain": ("Lĩnh vực", "Domain"),
     "fact.commit": ("Phiên bản mã nguồn", "Code version"),
     "fact.run": ("Lần huấn luyện", "Training run"),
+    "fact.train_seconds": ("Thời gian huấn luyện (giây)", "Training time (seconds)"),
+    "fact.sha256": ("SHA-256", "SHA-256"),
+    "fact.licence": ("Giấy phép", "Licence"),
+    "fact.consent": ("Sự đồng ý", "Consent"),
     "yes": ("có", "yes"),
     "no": ("không", "no"),
     "none": ("không ghi", "not stated"),
@@ -255,7 +274,15 @@ NOTES: dict[str, str] = {
     warning.MANIFEST: "bảng kê dữ liệu: {text}",
     warning.SENSITIVITY_THERE: "độ nhạy ở ngưỡng này {value} ({low} đến {high}, n={n})",
     warning.SENSITIVITY_ONLY: "độ nhạy ở ngưỡng này {value} (n={n})",
-    # What manifests warn of
+    warning.SHORTCUT: (
+        "chỉ riêng {name} đã đoán được nhãn của {guessed} số ảnh (nhãn phổ biến nhất: {blind}): "
+        "mô hình có thể học điều đó thay vì nội dung ảnh"
+    ),
+    warning.UNEVEN: "các lớp chênh lệch nhiều: {most}, {least}",
+    # What layers above and below say in passing
+    "measured on validation data, on which the model was also chosen: expect less on new data": (
+        "đo trên dữ liệu thẩm định, cũng là dữ liệu dùng để chọn mô hình: trên dữ liệu mới kết quả sẽ thấp hơn"
+    ),
     "no column {column}": "không có cột {column}",
-    "{count} of {total} rows have no {column} ({lines})": "{count} trên {total} dòng không có {column} ({lines})",
+    "{count} of {total} rows have no {column} ({lines})": "{count}/{total} dòng không có {column} ({lines})",
 }

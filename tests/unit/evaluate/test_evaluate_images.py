@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -47,13 +46,6 @@ def manifest(tmp_path):
     return tmp_path / "manifest.csv"
 
 
-@pytest.fixture(autouse=True)
-def _described(monkeypatch):
-    card = types.ModuleType("vnvision.data.card")
-    card.describe = lambda manifest: {"images": len(manifest)}
-    monkeypatch.setitem(sys.modules, "vnvision.data.card", card)
-
-
 def test_images_reach_the_predictor_in_order_and_unknown_ones_are_not_read(manifest):
     (manifest.parent / "5.png").unlink()
     predictor, seen = ByBrightness(), []
@@ -66,7 +58,8 @@ def test_images_reach_the_predictor_in_order_and_unknown_ones_are_not_read(manif
     assert report.n == 9
     assert report.model == {"name": "by-brightness"}
     assert report.calibration == ByBrightness.calibration
-    assert report.data == {"images": 10}
+    assert report.data["manifest"]["rows"] == 10
+    assert report.data["labels"] == {"bright": 4, "dark": 5}
     assert "1 rows with an unknown label were left out" in report.warnings
     assert [row.value for row in report.groups] == ["north"]
 

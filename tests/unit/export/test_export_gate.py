@@ -48,7 +48,7 @@ def range_and_normalise(task):
 
 
 def as_nhwc(x):
-    n, c, h, w = x.shape
+    _, c, h, w = x.shape
     return x.reshape(-1, h, w, c).permute(0, 3, 1, 2)
 
 
@@ -73,7 +73,7 @@ def test_figures_are_what_they_say(net, task, images, tmp_path):
     reference = Reference(net, task, images)
     result = check_parity(tmp_path / "m.onnx", "it", "onnxruntime", reference)
     right = reference.outputs.astype(float)
-    wrong = right + [0, 0, 0.25, 0]
+    wrong = right + np.array([0, 0, 0.25, 0])
     scale = np.ptp(right, axis=0).max()
     cosine = (right * wrong).sum(1) / np.linalg.norm(right, axis=1) / np.linalg.norm(wrong, axis=1)
     assert result.max_abs == pytest.approx(0.25, rel=1e-4)
@@ -95,11 +95,17 @@ FAULTS = {
     "nhwc": (lambda task: {"before": as_nhwc}, "layout: NCHW memory read as NHWC"),
     "clipped": (lambda task: {"before": lambda x: x.clamp(-1, 1)}, "saturated: inputs clipped to -1..1"),
     "upside down": (lambda task: {"before": lambda x: x.flip(2)}, "upside down"),
-    "swapped twice": (lambda task: {"before": lambda x: normalise(task)(x).flip(1)}, f"{SWAPPED} and {TWICE}"),
+    "swapped twice": (
+        lambda task: {"before": lambda x: normalise(task)(x).flip(1)},
+        f"{SWAPPED} and {TWICE}",
+    ),
     "constant": (lambda task: {"after": lambda y: y * 0 + 1}, CONSTANT),
     "nan": (lambda task: {"after": lambda y: y / (y * 0)}, NOT_FINITE),
     "softmax": (lambda task: {"after": lambda y: y.softmax(1)}, "output: the file applies softmax itself"),
-    "reordered": (lambda task: {"after": lambda y: y[:, [2, 0, 3, 1]]}, "output: the columns are in another order"),
+    "reordered": (
+        lambda task: {"after": lambda y: y[:, [2, 0, 3, 1]]},
+        "output: the columns are in another order",
+    ),
     "noise": (lambda task: {"after": lambda y: y * y + 3}, "no simple preprocessing fault explains it"),
 }
 
@@ -113,7 +119,9 @@ def test_planted_fault_is_refused_and_named(net, task, images, tmp_path, fault, 
     assert not result.passed
     assert result.failures
     assert result.diagnosis.startswith(diagnosis)
-    with pytest.raises(ExportError, match=f"target {engine} disagrees .* refused: .*likely cause: ") as caught:
+    with pytest.raises(
+        ExportError, match=f"target {engine} disagrees .* refused: .*likely cause: "
+    ) as caught:
         result.require()
     assert result.diagnosis in str(caught.value)
 
@@ -264,7 +272,7 @@ class TestReference:
             Reference(make.net(n_outputs=7), task, images)
 
     def test_forward_must_give_a_tensor(self, net, task, images):
-        with pytest.raises(ExportError, match="does not give one tensor: .* got dict"):
+        with pytest.raises(ExportError, match=r"does not give one tensor: .* got dict"):
             Reference(Spoilt(net, after=lambda y: {"output": y}), task, images)
 
     def test_module_state_is_untouched(self, net, task, images):

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from vnvision.errors import ExportError
+from vnvision.export import onnx as export_onnx
 from vnvision.export import to_onnx
 from vnvision.export.fold import fold_shapes
 
@@ -85,14 +86,34 @@ def test_is_silent(net, task, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_module_that_cannot_be_traced_is_named(task, tmp_path):
-    class Odd(torch.nn.Module):
-        def forward(self, x):
-            raise RuntimeError("no way")
+def test_module_that_cannot_be_traced_is_named(net, task, tmp_path, monkeypatch):
+    def broken(*args, dynamo, **kwargs):
+        raise RuntimeError("graph says no\nand more") if dynamo else TypeError("trace says no")
 
-    with pytest.raises(ExportError, match="cannot be written as ONNX: got torchscript: no way"):
-        to_onnx(Odd(), task, tmp_path / "m.onnx")
+    monkeypatch.setattr("vnvision.export.onnx._export", broken)
+    with pytest.raises(
+        ExportError, match="torchscript: trace says no; dynamo: graph says no; its forward must"
+    ):
+        to_onnx(net, task, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_graph_exporter_takes_over_where_tracing_fails(net, task, tmp_path, monkeypatch):
+    def graph_only(*args, dynamo, **kwargs):
+        if not dynamo:
+            raise RuntimeError("gone from torch")
+        real(*args, dynamo=True, **kwargs)
+
+    real = export_onnx._export
+    to_onnx(net, task, tmp_path / "traced.onnx")
+    monkeypatch.setattr(export_onnx, "_export", graph_only)
+    to_onnx(net, task, tmp_path / "graph.onnx")
+    notes = {item.key: item.value for item in onnx.load(tmp_path / "graph.onnx").metadata_props}
+    assert notes["vnvision.exporter"] == "dynamo"
+    x = np.random.default_rng(0).normal(size=(5, 3, 24, 32)).astype(np.float32)
+    first, second = (answers(tmp_path / name, x) for name in ("traced.onnx", "graph.onnx"))
+    np.testing.assert_allclose(first, second, atol=1e-5)
 
 
 class Padded(torch.nn.Module):
@@ -105,7 +126,9 @@ class Padded(torch.nn.Module):
     def forward(self, x):
         h, w = x.shape[-2:]
         need = [max((-(-size // 2) - 1) * 2 + 3 - size, 0) for size in (h, w)]
-        y = torch.nn.functional.pad(x, [need[1] // 2, need[1] - need[1] // 2, need[0] // 2, need[0] - need[0] // 2])
+        y = torch.nn.functional.pad(
+            x, [need[1] // 2, need[1] - need[1] // 2, need[0] // 2, need[0] - need[0] // 2]
+        )
         return self.conv(y).reshape(x.shape[0], -1)
 
 
@@ -129,7 +152,9 @@ def test_shape_arithmetic_becomes_constants(tmp_path):
     (tmp_path / "f.onnx").write_bytes(folded.SerializeToString())
     for n in (1, 5):
         x = torch.randn(n, 3, 24, 32)
-        np.testing.assert_allclose(answers(tmp_path / "f.onnx", x.numpy()), net(x).detach().numpy(), atol=1e-5)
+        np.testing.assert_allclose(
+            answers(tmp_path / "f.onnx", x.numpy()), net(x).detach().numpy(), atol=1e-5
+        )
 
 
 def test_fold_leaves_control_flow_alone():

@@ -44,15 +44,25 @@ def test_safetensors_with_another_head_load_but_another_network_does_not(tmp_pat
     ("name", "weights", "error", "text"),
     [
         ("efficientnet_lite00", "none", ConfigError, "unknown backbone 'efficientnet_lite00'"),
-        ("test_resnet", "offline", ModelError, "no offline ImageNet weights for test_resnet.*tf_efficientnet_lite0"),
+        (
+            "test_resnet",
+            "offline",
+            ModelError,
+            "no offline ImageNet weights for test_resnet.*tf_efficientnet_lite0",
+        ),
         ("test_resnet", "missing.safetensors", ModelError, "cannot be loaded.*existing .safetensors"),
-        ("test_vit", "none", ConfigError, "test_vit does not take an option"),
     ],
 )
 def test_bad_choices_are_one_clear_line(name, weights, error, text):
-    norm = "group" if name == "test_vit" else "batch"
     with pytest.raises(error, match=text):
-        build_backbone(name, 2, weights=weights, norm=norm)
+        build_backbone(name, 2, weights=weights)
+
+
+def test_group_norm_leaves_no_batch_norm():
+    net = build_backbone("test_resnet", 2, weights="none", norm="group")
+    kinds = [type(module).__mro__ for module in net.modules()]
+    assert any(torch.nn.GroupNorm in kind for kind in kinds)
+    assert not any(torch.nn.BatchNorm2d in kind for kind in kinds)
 
 
 def test_a_changed_weight_file_is_refused(monkeypatch):

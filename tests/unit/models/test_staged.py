@@ -37,7 +37,9 @@ def test_frozen_stages_keep_their_statistics_in_training_mode(net):
     net.freeze_before(last)
     net.train()
     before = {k: v.clone() for k, v in net.net.state_dict().items() if "running" in k}
-    frozen_modules = {id(m) for stage in net.stages[: net.n_frozen] for top in stage.modules for m in top.modules()}
+    frozen_modules = {
+        id(m) for stage in net.stages[: net.n_frozen] for top in stage.modules for m in top.modules()
+    }
     x = net.frozen(torch.randn(4, 3, 160, 160))
     assert not x.requires_grad
     net(x)

@@ -57,9 +57,7 @@ def test_class_weights_need_exclusive_classes():
 
 
 def test_mixup_is_the_formula_and_the_same_for_the_same_key():
-    one, two = (
-        mix(batch(), mixup_alpha=0.4, cutmix_alpha=0, probability=1, key=(1, 2)) for _ in range(2)
-    )
+    one, two = (mix(batch(), mixup_alpha=0.4, cutmix_alpha=0, probability=1, key=(1, 2)) for _ in range(2))
     assert torch.equal(one.inputs, two.inputs)
     rng = np.random.default_rng((1, 2))
     rng.random()

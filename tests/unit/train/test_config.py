@@ -9,13 +9,25 @@ def test_every_wrong_and_unknown_key_is_listed_together():
     with pytest.raises(ConfigError) as caught:
         load_config({"data": "m.csv", "epoch": 3, "batchsize": 8, "lr": -1, "phases": [{"trian": "head"}]})
     text = str(caught.value)
-    for part in ("epoch: unknown key", "batchsize: unknown key", "lr: Input should be greater than 0", "phases.0.trian"):
+    for part in (
+        "epoch: unknown key",
+        "batchsize: unknown key",
+        "lr: Input should be greater than 0",
+        "phases.0.trian",
+    ):
         assert part in text
     assert "\n" not in text
 
 
 def test_overrides_reach_inside_and_read_numbers_as_yaml_does_not():
-    words = ["data=x.csv", "lr=3e-4", "ema=null", "augment.hflip=0.25", "labels=[{id: a}, {id: b}]", "resume=true"]
+    words = [
+        "data=x.csv",
+        "lr=3e-4",
+        "ema=null",
+        "augment.hflip=0.25",
+        "labels=[{id: a}, {id: b}]",
+        "resume=true",
+    ]
     config = load_config({"augment": "crops"}, parse_overrides(words))
     assert config.lr == pytest.approx(3e-4)
     assert config.ema is None
@@ -25,7 +37,9 @@ def test_overrides_reach_inside_and_read_numbers_as_yaml_does_not():
 
 
 def test_overrides_reach_a_phase_by_number():
-    config = load_config({"data": "x", "phases": [{"train": "head"}, {}]}, parse_overrides(["phases.1.epochs=7"]))
+    config = load_config(
+        {"data": "x", "phases": [{"train": "head"}, {}]}, parse_overrides(["phases.1.epochs=7"])
+    )
     assert config.phase_epochs(1) == 7
     assert config.phase_epochs(0) == config.epochs
 
@@ -44,7 +58,9 @@ def test_variables_are_expanded_and_an_unset_one_is_named(monkeypatch):
 
 
 def test_the_resolved_config_trains_the_same_again():
-    config = load_config({"data": "x", "augment": "crops", "phases": [{"train": "head", "cache_views": 2}, {}]})
+    config = load_config(
+        {"data": "x", "augment": "crops", "phases": [{"train": "head", "cache_views": 2}, {}]}
+    )
     assert load_config(yaml.safe_load(to_yaml(config))) == config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,7 +17,8 @@ _FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR_RGB}
 _EXIF, _XMP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00"
 _APP1, _START_OF_SCAN, _END_OF_IMAGE = 0xE1, 0xDA, b"\xff\xd9"
 _FRAME_STARTS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
+# A marker with a length: not stuffing, fill bytes, or the markers that stand alone.
+_SEGMENT = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd9])", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -69,23 +71,15 @@ def _walk(data: bytes, name: str) -> _Header:
     filters cannot be changed safely from several threads, and one tag is all that is needed.
     """
     header, position = _Header(), 2
-    while True:
-        position = data.find(b"\xff", position)
-        while data[position + 1 : position + 2] == b"\xff":  # fill bytes
-            position += 1
-        if position < 0 or position + 4 > len(data):
-            raise common.damaged(name, "a JPEG that stops before its pixels")
-        marker = data[position + 1]
-        if marker == 0 or marker in _STANDALONE:
-            position += 2
-            continue
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        body = data[position + 4 : end]
+    while found := _SEGMENT.search(data, position):
+        start, marker = found.start(), found[1][0]
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+        body = data[start + 4 : end]
         if marker in _FRAME_STARTS and len(body) >= 6:
             height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             header.size, header.bits, header.channels = (width, height), body[0], body[5]
         elif marker == _APP1:
-            header.private.append((position, end))
+            header.private.append((start, end))
             if body.startswith(_EXIF):
                 header.exif = header.exif or body
             elif body.startswith(_XMP):
@@ -96,3 +90,4 @@ def _walk(data: bytes, name: str) -> _Header:
             header.scan = end
             return header
         position = end
+    raise common.damaged(name, "a JPEG that stops before its pixels")

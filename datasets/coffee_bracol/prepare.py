@@ -1,0 +1,34 @@
+"""Make a checked, split manifest of a downloaded coffee_bracol: class folders cercospora, healthy, leaf_miner, phoma, rust.
+
+python datasets/coffee_bracol/prepare.py FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from vnvision.data.prepare import prepare_folder
+from vnvision.errors import VnvisionError
+
+LABELS = ("cercospora", "healthy", "leaf_miner", "phoma", "rust")
+RENAME = None
+
+
+def main() -> None:
+    """Read the arguments, write the manifest, say where it is."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    toml = Path(__file__).with_name("source.toml")
+    try:
+        path = prepare_folder(args.source, toml, labels=LABELS, rename=RENAME, group_of=None, seed=args.seed)
+    except VnvisionError as exc:
+        sys.exit(f"prepare: {exc}")
+    print(f"manifest  {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m vnvision``."""
+
+from vnvision.cli.main import main
+
+main()

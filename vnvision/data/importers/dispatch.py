@@ -1,0 +1,136 @@
+"""Choosing an importer, and writing what it found."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vnvision import atomic
+from vnvision.data.importers import coco, image_folder, medmnist, renamed
+from vnvision.data.importers.found import Found, hashed, manifest_path, related
+from vnvision.data.manifest import write_manifest
+from vnvision.data.neardup import Progress
+from vnvision.data.table import write_table
+from vnvision.errors import ConfigError, DataError
+
+KINDS = ("imagefolder", "csv", "coco", "medmnist")
+
+
+def import_data(
+    source: str | Path,
+    out: str | Path,
+    *,
+    kind: str | None = None,
+    licence: str | None = None,
+    source_name: str | None = None,
+    consent: str | None = None,
+    region: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    labels: Sequence[str] | None = None,
+    image_root: str | Path | None = None,
+    hash_files: bool = True,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a manifest for a data set.
+
+    - ``imagefolder``: a folder of class folders, or of train, val and test folders of them.
+    - ``csv``: a table with a column for the image path; ``columns`` renames.
+    - ``coco``: a JSON of images, annotations and categories. Each category becomes a ``label:<name>``
+      column; ``boxes.csv`` (path, label, x0, y0, x1, y1 in pixels) and ``categories.json`` are written
+      beside the manifest.
+    - ``medmnist``: an ``.npz`` of train, val and test images and labels. The images are written as PNG
+      files into ``images/`` beside the manifest.
+
+    Args:
+        source: the folder or file to import.
+        out: the manifest to write (``.csv`` or ``.parquet``), or the folder for ``manifest.csv``. Images
+            must lie in the manifest's folder or below: paths are relative to it.
+        kind: one of ``KINDS``; told from the structure where that leaves no doubt.
+        licence: licence of the images, for every row that does not name its own.
+        source_name: the data set's name, likewise.
+        consent: how consent was given, likewise.
+        region: where the images were taken, likewise.
+        columns: csv only: manifest column -> column of the table, as in ``{"path": "image"}``.
+        labels: medmnist only: names of the classes, in order of their index.
+        image_root: csv and coco only: folder that image names are relative to; the file's own otherwise.
+        hash_files: whether to fill ``sha256``.
+        progress: called with (files done, files in all).
+
+    Returns:
+        The manifest's path. It is written last, whole or not at all.
+
+    Raises:
+        ConfigError: an unknown kind, or an option that this kind does not take.
+        DataError: the source is damaged, hostile or ambiguous; images are missing or lie elsewhere.
+    """
+    source, target = Path(source), manifest_path(out)
+    kind = _known(kind) if kind is not None else detect_kind(source)
+    for name, value, takers in (
+        ("columns", columns, ("csv",)),
+        ("labels", labels, ("medmnist",)),
+        ("image_root", image_root, ("csv", "coco")),
+    ):
+        if value is not None and kind not in takers:
+            raise ConfigError(f"{name} does not apply to {kind}", expected=f"kind {' or '.join(takers)}")
+    root = Path(image_root) if image_root is not None else source.parent
+    if kind == "medmnist":
+        found = medmnist.extract(source, target.parent, labels, progress)
+    elif kind == "imagefolder":
+        found = image_folder.scan(source)
+    elif kind == "csv":
+        found = renamed.read(source, root, columns or {})
+    else:
+        found = coco.read(source, root)
+    found = related(found, target)
+    found = found.filled(licence=licence, source=source_name, consent=consent, region=region)
+    if hash_files:
+        found = hashed(found, target.parent, progress)
+    if kind == "medmnist" and hasattr(os, "sync"):
+        os.sync()  # extracted images reach the disk before the manifest that names them
+    return _write(found, target)
+
+
+def _write(found: Found, target: Path) -> Path:
+    if found.boxes is not None:
+        cells = (
+            [found.rows[box.row].path, box.label, *(format(edge, ".10g") for edge in box.corners_xyxy_px)]
+            for box in found.boxes
+        )
+        write_table(target.parent / "boxes.csv", ("path", "label", "x0", "y0", "x1", "y1"), cells)
+    if found.categories is not None:
+        atomic.write_json(target.parent / "categories.json", found.categories)
+    return write_manifest(found.rows, target)
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ConfigError("kind", expected=f"one of {', '.join(KINDS)}", got=kind)
+    return kind
+
+
+def detect_kind(source: Path) -> str:
+    """The kind of a source, from its declared structure.
+
+    Raises:
+        DataError: it does not exist, fits none, or could be several.
+    """
+    fix = f"say which with kind (--kind): {', '.join(KINDS)}"
+    if not source.exists():
+        raise DataError(f"{source} does not exist", fix="check the path")
+    if source.is_dir():
+        files = sorted(p.name for p in source.iterdir() if p.suffix.lower() in (".csv", ".json", ".npz"))
+        if files:
+            raise DataError(
+                f"{source} could be a folder of classes, or described by {', '.join(files[:3])}", fix=fix
+            )
+        return "imagefolder"
+    suffix = source.suffix.lower()
+    if suffix in (".csv", ".parquet"):
+        return "csv"
+    if suffix == ".json" and coco.is_coco(source):
+        return "coco"
+    if suffix == ".npz" and zipfile.is_zipfile(source) and medmnist.is_medmnist(source):
+        return "medmnist"
+    raise DataError(f"{source} is of no known kind", expected=f"one of {', '.join(KINDS)}", fix=fix)
