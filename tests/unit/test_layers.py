@@ -25,6 +25,7 @@ LAYERS = [
     {"export"},
     {"api", "quickstart", "doctor"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 WITHOUT_TORCH = [

@@ -7,6 +7,7 @@ worker starts fast and nothing reads or moves a global random state.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -19,6 +20,8 @@ from vnvision.imaging.geometry import INTERPOLATION
 
 __all__ = ["PRESETS", "AugmentSpec", "Augmenter"]
 
+# A warp knows no exact nearest and no area.
+_WARP = {cv2.INTER_NEAREST_EXACT: cv2.INTER_NEAREST, cv2.INTER_CUBIC: cv2.INTER_CUBIC}
 _FLIP_CODE = {(True, False): 1, (False, True): 0, (True, True): -1}
 # Each decision has its own place in the stream: changing one option leaves the others as they were.
 _DRAWS = (
@@ -84,78 +87,83 @@ class Augmenter:
             raise ConfigError("an augmentation key is negative", expected="numbers from 0", got=str(key))
         rng = np.random.Generator(np.random.PCG64(list(key)))
         draw = dict(zip(_DRAWS, rng.random(len(_DRAWS)).tolist(), strict=True))
-        result = _resample(image, self.spec, self.size_px, draw, own_aspect=self.geometry != "crop")
+        aspect = self.size_px[1] / self.size_px[0] if self.geometry == "crop" else None
+        box = _choose_box(self.spec, (image.shape[0], image.shape[1]), aspect, draw)
+        sample = _cut if box.angle_rad == 0 else _turn
+        result = sample(image, box, self.size_px, INTERPOLATION[self.interpolation])
         result = recolour(result, self.spec, draw)
         result = spoil(result, self.spec, draw, rng)
         result = result if result.ndim == 3 else result[:, :, None]
         return result.copy() if np.shares_memory(result, image) else np.ascontiguousarray(result)
 
 
-def _resample(
-    image: np.ndarray,
-    spec: AugmentSpec,
-    size_px: tuple[int, int],
-    draw: dict[str, float],
-    *,
-    own_aspect: bool,
-) -> np.ndarray:
-    """Crop, turn and flip in one resampling; what lies outside is mirrored."""
-    height, width = image.shape[:2]
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Where to sample: centre, width and height in the picture's own axes, a turn, then mirrored or not."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    angle_rad: float
+    quarters: int
+    flips: tuple[bool, bool]
+
+
+def _choose_box(
+    spec: AugmentSpec, picture_px: tuple[int, int], output_aspect: float | None, draw: dict[str, float]
+) -> _Box:
+    """The random resized crop of Szegedy et al. (2015), turned. A box too wide or high shrinks to fit."""
+    height, width = picture_px
     quarters = int(4 * draw["quarters"]) if draw["quarter"] < spec.rot90 else 0
     angle = math.radians(spec.rotate_deg * (2 * draw["turn"] - 1)) + math.pi / 2 * quarters
-    stretch = math.exp(between(_log(spec.random_resized_crop_ratio), draw["ratio"]))
-    wanted = size_px[::-1] if quarters % 2 else size_px
-    aspect = (width / height if own_aspect else wanted[1] / wanted[0]) * stretch
+    aspect = width / height
+    if output_aspect is not None:
+        aspect = 1 / output_aspect if quarters % 2 else output_aspect
+    low, high = spec.random_resized_crop_ratio
+    aspect *= math.exp(between((math.log(low), math.log(high)), draw["ratio"]))
     area = between(spec.random_resized_crop_scale, draw["area"]) * width * height
-    crop_w, crop_h = math.sqrt(area * aspect), math.sqrt(area / aspect)
-    fit = min(1.0, width / crop_w, height / crop_h)
-    crop_w, crop_h = crop_w * fit, crop_h * fit
-    left, top = draw["x"] * (width - crop_w), draw["y"] * (height - crop_h)
-    flips = draw["hflip"] < spec.hflip, draw["vflip"] < spec.vflip
-    if angle != 0:
-        centre = (left + crop_w / 2, top + crop_h / 2)
-        across, down = (crop_h, crop_w) if quarters % 2 else (crop_w, crop_h)
-        return _turn(
-            image, size_px, centre, (-across if flips[0] else across, -down if flips[1] else down), angle
-        )
-    x, y = round(left), round(top)
-    cut = image[y : max(round(top + crop_h), y + 1), x : max(round(left + crop_w), x + 1)]
-    method = (
-        cv2.INTER_AREA if min(cut.shape[0] / size_px[0], cut.shape[1] / size_px[1]) >= 2 else cv2.INTER_LINEAR
-    )
-    small = cv2.resize(cut, size_px[::-1], interpolation=method)
-    return cv2.flip(small, _FLIP_CODE[flips]) if any(flips) else small
+    wide, tall = math.sqrt(area * aspect), math.sqrt(area / aspect)
+    fit = min(1.0, width / wide, height / tall)
+    wide, tall = wide * fit, tall * fit
+    centred = spec.random_resized_crop_scale == (1.0, 1.0)
+    x = (width - wide) * (0.5 if centred else draw["x"]) + wide / 2
+    y = (height - tall) * (0.5 if centred else draw["y"]) + tall / 2
+    return _Box(x, y, wide, tall, angle, quarters, (draw["hflip"] < spec.hflip, draw["vflip"] < spec.vflip))
 
 
-def _turn(
-    image: np.ndarray,
-    size_px: tuple[int, int],
-    centre: tuple[float, float],
-    extent: tuple[float, float],
-    angle_rad: float,
-) -> np.ndarray:
-    """Sample a turned box of ``image``: ``extent`` is its width and height, negative where mirrored."""
-    cos, sin = math.cos(angle_rad), math.sin(angle_rad)
-    x, y = centre
-    step = np.array([extent[0] / size_px[1], extent[1] / size_px[0]])
+def _cut(image: np.ndarray, box: _Box, size_px: tuple[int, int], method: int) -> np.ndarray:
+    """Sample a box that is not turned, on whole pixels."""
+    x, y = round(box.x - box.width / 2), round(box.y - box.height / 2)
+    part = image[y : max(round(box.y + box.height / 2), y + 1), x : max(round(box.x + box.width / 2), x + 1)]
+    small: np.ndarray = cv2.resize(part, size_px[::-1], interpolation=method)
+    if any(box.flips):
+        small = cv2.flip(small, _FLIP_CODE[box.flips])
+    return small
+
+
+def _turn(image: np.ndarray, box: _Box, size_px: tuple[int, int], method: int) -> np.ndarray:
+    """Sample a turned box; what lies outside the picture is mirrored."""
+    cos, sin = math.cos(box.angle_rad), math.sin(box.angle_rad)
+    rotation, centre = np.array([[cos, -sin], [sin, cos]]), np.array([box.x, box.y])
+    extent = np.array([box.height, box.width] if box.quarters % 2 else [box.width, box.height])
+    step = extent * np.where(box.flips, -1, 1) / size_px[::-1]
+    corner, scale = np.zeros(2), np.ones(2)
     shrink = int(np.abs(step).min())
-    scale = np.ones(2)
-    if shrink >= 2:  # average first: the warp reads four pixels only, and fine texture would alias
-        half_w, half_h = (np.abs([[cos, sin], [sin, cos]]) @ np.abs(extent)) / 2
-        x0, y0 = max(int(x - half_w), 0), max(int(y - half_h), 0)
-        box = image[y0 : math.ceil(y + half_h), x0 : math.ceil(x + half_w)]
-        size = max(box.shape[1] // shrink, 1), max(box.shape[0] // shrink, 1)
-        scale = np.array([box.shape[1] / size[0], box.shape[0] / size[1]])
-        image, x, y = cv2.resize(box, size, interpolation=cv2.INTER_AREA), x - x0, y - y0
-    matrix = np.array([[cos, -sin], [sin, cos]]) * step / scale[:, None]
-    middle = np.array([size_px[1] - 1, size_px[0] - 1]) / 2
-    shift = np.array([x, y]) / scale - 0.5 - matrix @ middle
-    return cv2.warpAffine(
+    if method == cv2.INTER_AREA and shrink >= 2:  # a warp cannot average: shrink what it will read first
+        half = np.abs(rotation) @ extent / 2
+        corner, end = np.maximum(centre - half, 0).astype(int), np.ceil(centre + half).astype(int)
+        part = image[corner[1] : end[1], corner[0] : end[0]]
+        small = max(part.shape[1] // shrink, 1), max(part.shape[0] // shrink, 1)
+        scale = np.array([part.shape[1], part.shape[0]]) / small
+        image = cv2.resize(part, small, interpolation=cv2.INTER_AREA)
+    matrix = rotation * step / scale[:, None]
+    shift = (centre - corner) / scale - 0.5 - matrix @ ((np.array(size_px[::-1]) - 1) / 2)
+    turned: np.ndarray = cv2.warpAffine(
         image,
         np.column_stack([matrix, shift]),
         size_px[::-1],
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        flags=_WARP.get(method, cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-
-
+    return turned

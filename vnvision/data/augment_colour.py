@@ -32,6 +32,8 @@ def is_grey(image: np.ndarray) -> bool:
 
 def recolour(image: np.ndarray, spec: AugmentSpec, draw: dict[str, float]) -> np.ndarray:
     """Brightness, contrast, saturation, hue and grey as one matrix; optical densities as one table."""
+    if not (spec.brightness or spec.contrast or spec.saturation or spec.hue or spec.grey or spec.stain):
+        return image
     bright, contrast = factor(spec.brightness, draw["brightness"]), factor(spec.contrast, draw["contrast"])
     if is_grey(image):
         levels = bright * (contrast * np.arange(256) + (1 - contrast) * cv2.mean(image)[0])
@@ -43,8 +45,6 @@ def recolour(image: np.ndarray, spec: AugmentSpec, draw: dict[str, float]) -> np
         image = cv2.LUT(image, np.rint(table).astype(np.uint8)[:, None])
     saturation = 0.0 if draw["grey"] < spec.grey else factor(spec.saturation, draw["saturation"])
     turn = 2 * math.pi * spec.hue * (2 * draw["hue"] - 1)
-    if bright == contrast == saturation == 1 and turn == 0:
-        return image
     cos, sin = math.cos(turn), math.sin(turn)
     hue = _RGB @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _YIQ
     colour = (saturation * np.eye(3) + (1 - saturation) * _LUMA) @ hue * (bright * contrast)
@@ -63,13 +63,11 @@ def spoil(
     if draw["blur"] < spec.blur:
         image = cv2.GaussianBlur(image, (0, 0), between(spec.blur_sigma_px, draw["sigma"]))
     if draw["noise"] < spec.noise:
-        levels = rng.standard_normal(image.shape, np.float32) * np.float32(
-            between(spec.noise_std, draw["std"])
-        )
-        image = np.clip(np.rint(image + levels), 0, 255).astype(np.uint8)
+        grain = rng.standard_normal(image.shape, np.float32)
+        grain *= np.float32(between(spec.noise_std, draw["std"]))
+        image = np.clip(np.rint(image + grain), 0, 255).astype(np.uint8)
     if draw["jpeg"] < spec.jpeg:
-        quality = round(between(spec.jpeg_quality, draw["quality"]))
-        image = _jpeg(image, quality)
+        image = _jpeg(image, round(between(spec.jpeg_quality, draw["quality"])))
     if draw["cutout"] < spec.cutout:
         side = between(spec.cutout_side, draw["cut"])
         h, w = round(side * height), round(side * width)

@@ -61,7 +61,7 @@ def describe(manifest: Manifest, *, images: bool = True, threads: int | None = N
     found["warnings"] = [
         *cautions.imbalance(found["labels"]),
         *cautions.absent(found["labels"], splits),
-        *cautions.small_test(splits.get("test")),
+        *cautions.small_test(splits),
         *cautions.shortcuts(rows, facts),
         *(gap.text for gap in gaps(rows)),
     ]

@@ -62,8 +62,8 @@ def blight(image: np.ndarray, leaf: LeafFields, rng: Rng, light: tuple[float, fl
     middle, spread = float(rng.uniform(0.25, 0.8)), float(rng.uniform(0.10, 0.3))
     from_margin = 0.5 * side * leaf.across + 0.95 - ((leaf.along - middle) / (2.2 * spread)) ** 2
     start = int(rng.integers(3))
-    field = (from_tip, from_margin, np.maximum(from_tip, from_margin - 0.35))[start]
-    field = field + 0.065 * fractal(rng, size, (6, 15, 45), 0.65) + 0.03 * leaf.bulge
+    shape = (from_tip, from_margin, np.maximum(from_tip, from_margin - 0.35))[start]
+    field = shape + 0.065 * fractal(rng, size, (6, 15, 45), 0.65) + 0.03 * leaf.bulge
     inside = field[leaf.inside_px > 0]
     share = float(rng.uniform(0.16, 0.6))
     edge = np.partition(inside, int(len(inside) * (1 - share)))[int(len(inside) * (1 - share))]
@@ -73,8 +73,8 @@ def blight(image: np.ndarray, leaf: LeafFields, rng: Rng, light: tuple[float, fl
     mix(image, (0.78, 0.72, 0.24), float(rng.uniform(0.55, 0.95)) * np.exp(-np.abs(depth_px) / (8 * unit)))
     tan = np.array([0.80, 0.65, 0.41]) + (np.array([0.54, 0.44, 0.31]) - [0.80, 0.65, 0.41]) * rng.random()
     dead = plain(size, tan * rng.uniform(0.7, 1.15)) * (1 + 0.08 * fractal(rng, size, (7, 24, 70), 0.7))
-    zones = np.sin(depth_px / (float(rng.uniform(1.8, 3.6)) * unit) + 0.5 * noise(rng, size, 9))
-    dead *= (1 + float(rng.uniform(0.02, 0.14)) * zones) * (1 - 0.22 * leaf.vein)
+    zones = np.sin(shape * float(rng.uniform(25, 60)) + 0.8 * noise(rng, size, 9))
+    dead *= (1 + float(rng.uniform(0.02, 0.12)) * zones) * (1 - 0.22 * leaf.vein)
     mix(image, dead, 0.96 * lesion)
     rim = np.exp(-(((depth_px - 2 * unit) / (2.2 * unit)) ** 2))
     mix(image, (0.30, 0.18, 0.10), float(rng.uniform(0.45, 0.9)) * rim * lesion)

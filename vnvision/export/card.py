@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from vnvision.export.card_facts import data_lines, metric_rows, preprocess_lines, provenance_lines
-from vnvision.export.card_text import TEXT, Language
+from vnvision.export.card_facts import (
+    data_lines,
+    metric_rows,
+    preprocess_lines,
+    provenance_lines,
+    warning_line,
+)
+from vnvision.export.card_text import TEXT
 from vnvision.export.markdown import bullets, number, plain, short, table
 from vnvision.export.result import TOLERANCES, GateResult
 from vnvision.records import BundleManifest, EvalReport, OperatingPoint, TargetRecord
+from vnvision.report.phrases import Language, known_or, local
 
 
 def model_card(
@@ -108,9 +115,10 @@ class _Card:
                 if group.column == column
                 for row in metric_rows(group.metrics, self.language)
             ]
-            yield f"#### {self.text['groups'].format(column=plain(column))}"
+            words = plain(local(known_or("column", column), self.language).lower())
+            yield f"#### {self.text['groups'].format(column=words)}"
             yield table(self.text["metrics"], rows)
-        yield bullets(plain(warning, 500) for warning in report.warnings)
+        yield bullets(warning_line(text, self.language) for text in report.warnings)
 
     def _calibration(self) -> Iterator[str]:
         calibration = self._first_target().calibration
@@ -202,6 +210,6 @@ class _Card:
 
     def _use(self) -> list[str]:
         return [
-            "```sh\nvnvision predict BUNDLE image.jpg\n```",
+            f"```sh\nvnvision predict BUNDLE image.jpg --language {self.language}\n```",
             '```python\nimport vnvision as vv\n\nvv.load_bundle("BUNDLE").predict("image.jpg")\n```',
         ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vnvision.export.card_text import DATA_NAMES, METRIC_NAMES, TEXT, Language
+from vnvision.export.card_text import DATA_NAMES, TEXT
 from vnvision.export.markdown import localised, number, plain
+from vnvision.metrics.notes import SEPARATOR
 from vnvision.records import Metric
+from vnvision.report.phrases import Language, known_or, local, translated
 from vnvision.spec import PreprocessSpec
 
 _MOST_ENTRIES = 40
@@ -19,7 +21,7 @@ def metric_rows(metrics: Mapping[str, Metric], language: Language) -> list[tuple
     """One row a metric: name, value, interval in brackets, n. An undefined value says so, it is never 0."""
     rows = []
     for name, metric in metrics.items():
-        words = METRIC_NAMES.get(name, {}).get(language) or plain(name)
+        words = plain(local(known_or("metric", name), language))
         value = TEXT[language]["undefined"] if metric.value is None else number(metric.value, language)
         interval = "–"
         if metric.low is not None and metric.high is not None:
@@ -28,6 +30,14 @@ def metric_rows(metrics: Mapping[str, Metric], language: Language) -> list[tuple
             interval = f"[{number(metric.low, language)}{mark}{number(metric.high, language)}] ({level} %)"
         rows.append((words, value, interval, str(metric.n)))
     return rows
+
+
+def warning_line(text: str, language: Language) -> str:
+    """A warning of the report, escaped, in Vietnamese where it is one of ours."""
+    whole = translated(text) if language == "vi" else text
+    if whole == text and language == "vi":
+        whole = SEPARATOR.join(translated(part) for part in text.split(SEPARATOR))
+    return plain(whole, 500)
 
 
 def data_lines(data: Mapping[str, Any], language: Language) -> Iterator[str]:

@@ -1,10 +1,11 @@
-"""Words of the model card, in Vietnamese and English. Both languages have the same keys."""
+"""Words of the model card, in Vietnamese and English. Both languages have the same keys.
+
+Metrics have their names from ``report.texts``.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
-
-Language = Literal["vi", "en"]
+from vnvision.report.phrases import Language
 
 TEXT: dict[Language, dict[str, str]] = {
     "vi": {
@@ -144,29 +145,6 @@ TEXT: dict[Language, dict[str, str]] = {
         "limit_precision": "Integer (INT8) forms were not tested.",
         "use": "How to use",
     },
-}
-
-METRIC_NAMES: dict[str, dict[Language, str]] = {
-    "accuracy": {"vi": "Độ chính xác", "en": "Accuracy"},
-    "balanced_accuracy": {"vi": "Độ chính xác cân bằng", "en": "Balanced accuracy"},
-    "macro_f1": {"vi": "F1 trung bình theo nhãn", "en": "Macro F1"},
-    "auroc": {"vi": "Diện tích dưới đường ROC (AUROC)", "en": "AUROC"},
-    "auprc": {"vi": "Diện tích dưới đường PR (AUPRC)", "en": "AUPRC"},
-    "ece": {"vi": "Sai số hiệu chỉnh (ECE)", "en": "Expected calibration error"},
-    "brier": {"vi": "Điểm Brier", "en": "Brier score"},
-    "nll": {"vi": "Log-loss (NLL)", "en": "Negative log-likelihood"},
-    "sensitivity_at_specificity_90": {
-        "vi": "Độ nhạy tại độ đặc hiệu 0,90",
-        "en": "Sensitivity at specificity 0.90",
-    },
-    "sensitivity_at_specificity_95": {
-        "vi": "Độ nhạy tại độ đặc hiệu 0,95",
-        "en": "Sensitivity at specificity 0.95",
-    },
-    "coverage": {"vi": "Tỉ lệ có trả lời", "en": "Share answered"},
-    "recall": {"vi": "Độ nhạy", "en": "Recall"},
-    "precision": {"vi": "Độ chuẩn xác", "en": "Precision"},
-    "f1": {"vi": "F1", "en": "F1"},
 }
 
 DATA_NAMES: dict[str, dict[Language, str]] = {

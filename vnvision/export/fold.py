@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from vnvision.engines.onnxruntime import import_onnxruntime
+
 PROBE_BATCHES = (2, 3)
 
 
@@ -78,8 +80,8 @@ def _shape_frontier(graph: Any) -> list[str]:
 def _measured(model: Any, names: list[str]) -> dict[str, np.ndarray]:
     """The values of ``names`` that are the same for every probed batch size."""
     import onnx
-    import onnxruntime
 
+    onnxruntime = import_onnxruntime()
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from vnvision.engines import open_engine
-from vnvision.engines.base import Engine
+from vnvision.engines import Engine, EngineName, open_engine
 from vnvision.errors import MissingExtraError, VnvisionError
 from vnvision.export.diagnosis import DAMAGED, diagnose, shape_fault
 from vnvision.export.reference import Reference
-from vnvision.export.result import TOLERANCES, EngineName, GateResult, Precision, Tolerance
+from vnvision.export.result import TOLERANCES, GateResult, Precision, Tolerance
 from vnvision.imaging import Preprocessor
 from vnvision.spec import PreprocessSpec, TaskSpec
 

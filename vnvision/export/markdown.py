@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from vnvision.export.card_text import Language
+from vnvision.report.phrases import Language
 
 _MARKUP = set("\\`*_[]|~$")
 _LONGEST = 200

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vnvision.errors import ExportError, MissingExtraError
+from vnvision.engines.openvino import import_openvino
+from vnvision.errors import ExportError
 
 
 def to_openvino(onnx_path: str | Path, folder: str | Path, *, fp16: bool = False) -> tuple[Path, Path]:
     """Write ``model.xml`` and ``model.bin`` into ``folder``.
 
-    Goes through the runtime's own ONNX reader; the conversion tool, which reports home, is not used. Equal
-    ONNX bytes give equal files.
+    Goes through the runtime's own ONNX reader: the conversion tool beside it reports home. Equal ONNX bytes
+    give equal files.
 
     Args:
         onnx_path: the canonical ONNX file.
@@ -26,10 +27,7 @@ def to_openvino(onnx_path: str | Path, folder: str | Path, *, fp16: bool = False
         ExportError: OpenVINO cannot read the graph.
         MissingExtraError: openvino is not installed.
     """
-    try:
-        import openvino
-    except ImportError as exc:
-        raise MissingExtraError("openvino", "export-openvino") from exc
+    openvino = import_openvino()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     xml, weights = folder / "model.xml", folder / "model.bin"

@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from vnvision.engines import EngineName
 from vnvision.errors import ExportError
 from vnvision.spec import Record
 
-EngineName = Literal["onnxruntime", "openvino"]
 Precision = Literal["fp32", "fp16"]
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from vnvision.engines import EngineName
 from vnvision.errors import ConfigError
 from vnvision.export.openvino import to_openvino
-from vnvision.export.result import EngineName, Precision
+from vnvision.export.result import Precision
 
 ONNX_FILE = "model.onnx"
 

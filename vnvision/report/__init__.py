@@ -18,7 +18,7 @@ def write_report(
     out_dir: str | Path,
     *,
     image_root: str | Path | None = None,
-    language: Language = "vi",
+    language: Language = "en",
 ) -> Path:
     """Write ``report.html`` and ``report.json`` into a folder.
 

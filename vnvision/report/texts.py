@@ -13,7 +13,6 @@ from vnvision.metrics import notes as note
 TEXTS: dict[str, tuple[str, str]] = {
     # Page frame
     "title": ("Báo cáo đánh giá", "Evaluation report"),
-    "language": ("Ngôn ngữ", "Language"),
     "made_by": (
         "Lập bởi vnvision, ngay trên máy này. Trang không tải gì từ mạng, không ảnh nào rời máy.",
         "Made by vnvision on this machine. This page loads nothing from the network, no image leaves it.",
@@ -281,7 +280,7 @@ NOTES: dict[str, str] = {
     warning.UNEVEN: "các lớp chênh lệch nhiều: {most}, {least}",
     # What layers above and below say in passing
     "measured on validation data, on which the model was also chosen: expect less on new data": (
-        "đo trên dữ liệu thẩm định, cũng là dữ liệu dùng để chọn mô hình: trên dữ liệu mới kết quả sẽ thấp hơn"
+        "đo trên dữ liệu thẩm định, cũng là dữ liệu dùng để chọn mô hình: dữ liệu mới sẽ cho kết quả thấp hơn"
     ),
     "no column {column}": "không có cột {column}",
     "{count} of {total} rows have no {column} ({lines})": "{count}/{total} dòng không có {column} ({lines})",

@@ -25,9 +25,8 @@ def finish(run: Run) -> EvalReport:
     predictor = load_run(run.folder)
     val = run.val.manifest
     logits = _logits(predictor, run)
-    calibration = fit_calibration(logits, run.val.raw, run.spec)
-    calibration = calibration.model_copy(
-        update={"fitted_on": f"split {config.val_split!r}", "manifest_sha256": val.sha256}
+    calibration = fit_calibration(
+        logits, run.val.raw, run.spec, fitted_on=config.val_split, manifest_sha256=val.sha256
     )
     model = describe(run, predictor)
     manifest, split = _test_part(run)
@@ -41,10 +40,9 @@ def finish(run: Run) -> EvalReport:
         predictor.calibration = calibration
         report = evaluate(predictor, manifest, split, n_boot=config.n_boot, model=model)
     write_report(report, run.folder, image_root=val.root)
-    accuracy = report.metrics["accuracy"]
-    run.log.say(
-        f"{split}: accuracy {accuracy.value} [{accuracy.low}, {accuracy.high}] on {report.n} pictures"
-    )
+    figure = report.metrics["accuracy"]
+    if figure.value is not None:
+        run.log.say(f"{split}: accuracy {figure.value:.4f} [{figure.low}, {figure.high}] on {report.n} pictures")
     return report
 
 

@@ -427,4 +427,4 @@ def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + line * 100_000)
     start = time.perf_counter()
     assert len(read_manifest(path)) == 100_000
-    assert time.perf_counter() - start < 5  # about a second on an idle machine
+    assert time.perf_counter() - start < 10  # about a second on an idle machine

@@ -19,25 +19,32 @@ def photo(seed: int, size: tuple[int, int] = (180, 220)) -> np.ndarray:
     """A picture with structure at every scale, (H, W, 3) uint8."""
     rng = np.random.default_rng(seed)
     total = np.zeros((*size, 3))
-    for sigma in (2, 6, 20, 60):
-        layer = cv2.GaussianBlur(rng.normal(size=(*size, 3)), (0, 0), sigma)
-        total += layer / layer.std()
-    return np.clip(128 + 28 * total, 0, 255).astype(np.uint8)
+    for step in (4, 12, 40, 80):
+        coarse = rng.normal(size=(size[0] // step + 2, size[1] // step + 2, 3))
+        total += cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(128 + 40 * total, 0, 255).astype(np.uint8)
 
 
 def cell(seed: int) -> np.ndarray:
-    """A stained cell cut out on black: the same disc each time, another pattern in it."""
+    """A stained cell cut out on black, centred: round, but no two outlines are the same."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:140, :140]
-    radius = 62 + rng.normal(0, 1.5)
-    inside = np.hypot(y - 70, x - 70) < radius * (1 + 0.02 * np.sin(3 * np.arctan2(y - 70, x - 70) + seed))
+    y, x = np.mgrid[:140, :140] - 70.0
+    angle, radius = np.arctan2(y, x), rng.uniform(58, 66)
+    for wave in range(2, 6):
+        radius = radius * (1 + rng.normal(0, 0.1 / wave) * np.sin(wave * angle + rng.uniform(0, 7)))
     texture = cv2.GaussianBlur(rng.normal(size=(140, 140)), (0, 0), 3)
     tone = rng.uniform(120, 200) + 4 * texture / texture.std()
     for _ in range(rng.integers(0, 3)):
-        spot = np.hypot(y - rng.uniform(30, 110), x - rng.uniform(30, 110)) < rng.uniform(4, 9)
+        spot = np.hypot(y - rng.uniform(-40, 40), x - rng.uniform(-40, 40)) < rng.uniform(4, 9)
         tone = np.where(spot, tone - 70, tone)
-    grey = np.where(inside, np.clip(tone, 0, 255), 0).astype(np.uint8)
+    grey = np.where(np.hypot(y, x) < radius, np.clip(tone, 0, 255), 0).astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def fundus(seed: int) -> np.ndarray:
+    """A picture in exactly the same round field of view each time."""
+    y, x = np.mgrid[:140, :140] - 70.0
+    return np.where((np.hypot(y, x) < 66)[:, :, None], photo(seed, (140, 140)), 0).astype(np.uint8)
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -89,17 +96,17 @@ def test_hash_and_detail_turn_alike(orientation: int) -> None:
     assert np.abs(orient(one.detail, orientation).astype(int) - other.detail).max() <= 1
 
 
-def test_different_pictures_are_not_joined() -> None:
-    for draw in (photo, cell):
-        prints = [fingerprint(draw(seed)) for seed in range(150)]
-        assert list(near_duplicate_pairs(prints)) == [], draw.__name__
+@pytest.mark.parametrize("draw", [photo, cell, fundus])
+def test_different_pictures_are_not_joined(draw: Callable[[int], np.ndarray]) -> None:
+    prints = [fingerprint(draw(seed)) for seed in range(120)]
+    assert list(near_duplicate_pairs(prints)) == []
 
 
 def test_small_pictures_are_not_joined() -> None:
     def small(seed: int) -> Fingerprint:
         return fingerprint(cv2.resize(cell(seed), (28, 28), interpolation=cv2.INTER_AREA))
 
-    assert list(near_duplicate_pairs([small(seed) for seed in range(150)])) == []
+    assert list(near_duplicate_pairs([small(seed) for seed in range(120)])) == []
     shrunk = cv2.resize(photo(0), (28, 28), interpolation=cv2.INTER_AREA)
     assert alike(shrunk, jpeg(shrunk, 90))
 
@@ -154,7 +161,7 @@ def test_search_agrees_with_every_pair_compared() -> None:
     sets = DisjointSets(len(prints))
     for i, one in enumerate(prints):
         for j in range(i):
-            if np.bitwise_count(one.bits[0] ^ prints[j].bits[0]).sum() <= 30:
+            if np.bitwise_count(one.bits[0] ^ prints[j].bits[0]).sum() <= 24:
                 sets.union(i, j)
     assert cluster(prints, [None] * 400) == sets.labels()
     assert len(set(sets.labels())) == 40

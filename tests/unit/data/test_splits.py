@@ -99,6 +99,7 @@ def test_a_label_with_too_few_groups_is_warned_about() -> None:
     assert "train" in {row.split for row in rows if row.label == "rare"}
 
 
+@pytest.mark.filterwarnings("ignore:label [bc]")
 def test_few_large_groups_leave_no_split_empty() -> None:
     labels = ["a"] * 10 + ["b"] * 10 + ["c"] * 10
     with pytest.warns(UserWarning, match="label a has 1 group"):

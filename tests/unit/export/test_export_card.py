@@ -7,8 +7,9 @@ from PIL import Image
 
 from vnvision.data.describe import describe
 from vnvision.data.manifest import read_manifest
+from vnvision.evaluate.notes import SMALL
 from vnvision.export.card import model_card
-from vnvision.export.card_text import METRIC_NAMES, TEXT
+from vnvision.export.card_text import DATA_NAMES, TEXT
 from vnvision.export.markdown import number, plain, table
 from vnvision.export.result import GateResult
 from vnvision.records import (
@@ -68,7 +69,7 @@ def report(**options) -> EvalReport:
             "n": 1000,
             "mean_size": 1.5,
         },
-        "warnings": ("small test set",),
+        "warnings": (SMALL.format(images=200, groups=150), "odd|thing"),
     }
     return EvalReport(**(settings | options))
 
@@ -87,12 +88,12 @@ def test_both_languages_have_the_same_keys_and_fields():
     for key, text in TEXT["en"].items():
         assert set(re.findall(r"{\w*}", text)) == set(re.findall(r"{\w*}", TEXT["vi"][key])), key
         assert text.count("|") == TEXT["vi"][key].count("|"), key
-    assert all(set(names) == {"vi", "en"} for names in METRIC_NAMES.values())
+    assert all(set(names) == {"vi", "en"} for names in DATA_NAMES.values())
 
 
 def test_vietnamese_comes_first_with_decimal_commas():
     vi, en = halves(card(report=report()))
-    assert "| Độ chính xác | 0,912 | [0,850; 0,950] (95 %) | 200 |" in vi
+    assert "| Tỉ lệ đúng | 0,912 | [0,850; 0,950] (95 %) | 200 |" in vi
     assert "| Accuracy | 0.912 | [0.850, 0.950] (95 %) | 200 |" in en
     assert "| 9,9 | 1,23e-06 | 1,000000 | 100% (8) |" in vi
     assert "| 9.9 | 1.23e-06 | 1.000000 | 100% (8) |" in en
@@ -110,7 +111,9 @@ def test_labels_data_groups_and_limits():
     assert "mean size: 1.5" in en
     assert "#### By region" in en
     assert "| Cần Thơ: Accuracy | 0.912 |" in en
-    assert "small test set" in en
+    assert "- small test set: 200 images in 150 groups" in en
+    assert "small test set" not in vi
+    assert "- odd\\|thing" in vi
     assert "Not measured by region" not in en
     assert "Not tested on pictures out of scope" in en
     assert "vnvision predict" in en

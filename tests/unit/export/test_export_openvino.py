@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import builtins
 import subprocess
 import sys
 
@@ -53,13 +52,16 @@ def test_unreadable_graph_leaves_nothing(tmp_path):
 
 
 def test_missing_package_names_its_extra(monkeypatch, tmp_path):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "openvino":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "openvino")
+    monkeypatch.setattr(sys, "meta_path", [])  # nothing new can be imported
     with pytest.raises(MissingExtraError, match=r"openvino is not installed.*vnvision\[export-openvino\]"):
         to_openvino(tmp_path / "m.onnx", tmp_path)
+
+
+def test_nothing_reports_home(net, task, tmp_path):
+    to_onnx(net, task, tmp_path / "m.onnx")
+    code = (
+        "import sys; from vnvision.export.openvino import to_openvino as f; f(sys.argv[1], sys.argv[2]);"
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "m.onnx", tmp_path / "c"], check=True)

@@ -52,7 +52,7 @@ def import_data(
         source_name: the data set's name, likewise.
         consent: how consent was given, likewise.
         region: where the images were taken, likewise.
-        columns: csv only: manifest column -> column of the table, as in ``{"path": "image"}``.
+        columns: csv only: column of the table -> manifest column, as in ``{"image": "path"}``.
         labels: medmnist only: names of the classes, in order of their index.
         image_root: csv and coco only: folder that image names are relative to; the file's own otherwise.
         hash_files: whether to fill ``sha256``.

@@ -17,6 +17,7 @@ from vnvision.data.rows import SPLITS, Row
 from vnvision.errors import ConfigError, DataError
 
 IMAGES = "images"
+MAX_CLASS = 65_535
 
 
 def is_medmnist(source: Path) -> bool:
@@ -87,16 +88,18 @@ def _labels(archive: npz.Archive, split: str) -> np.ndarray:
             expected="whole numbers (N, 1), or (N, C) of 0 and 1",
             got=f"{array.dtype} {array.shape}",
         )
-    if array.size and (array.min() < 0 or (array.shape[1] > 1 and array.max() > 1)):
+    if not array.size:
+        raise DataError(f"{archive.path}: {split}_labels", expected="one label or more", got="none")
+    if array.min() < 0 or array.max() > (1 if array.shape[1] > 1 else MAX_CLASS):
         got = f"{array.min()}..{array.max()}"
-        raise DataError(f"{archive.path}: {split}_labels", expected="indices, or 0 and 1", got=got)
+        raise DataError(f"{archive.path}: {split}_labels", expected="class indices, or 0 and 1", got=got)
     return array
 
 
 def _names(labels: dict[str, np.ndarray], names: Sequence[str] | None) -> list[str]:
     """One name a class: those given, or the indices."""
     width = next(iter(labels.values())).shape[1]
-    count = width if width > 1 else 1 + max(int(array.max(initial=-1)) for array in labels.values())
+    count = width if width > 1 else 1 + max(int(array.max()) for array in labels.values())
     if names is None:
         return [str(index) for index in range(count)]
     if len(names) < count or len(set(names)) < len(names) or (width > 1 and len(names) > count):

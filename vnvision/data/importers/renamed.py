@@ -19,7 +19,7 @@ def read(source: Path, root: Path, columns: Mapping[str, str]) -> Found:
     Args:
         source: ``.csv`` or ``.parquet``.
         root: folder that its image paths are relative to.
-        columns: manifest column -> column of the table. Columns not named keep their names.
+        columns: column of the table -> manifest column. Columns not named keep their names.
 
     Raises:
         ConfigError: a manifest column that does not exist.
@@ -27,23 +27,20 @@ def read(source: Path, root: Path, columns: Mapping[str, str]) -> Found:
             would refuse.
     """
     table = read_table(source)
-    for name in columns:
-        if name not in ("path", *PLAIN) and not name.startswith(LABEL_PREFIX):
-            swapped = columns[name] in ("path", *PLAIN)
+    for theirs, ours in columns.items():
+        if ours not in ("path", *PLAIN) and not ours.startswith(LABEL_PREFIX):
+            swapped = theirs in ("path", *PLAIN)
             raise ConfigError(
-                f"columns: {name} is no manifest column",
+                f"columns: {ours} is no manifest column",
                 expected=f"path, {LABEL_PREFIX}<id>, {', '.join(PLAIN)}",
-                fix="write manifest column = table column" if swapped else None,
+                fix="write table column = manifest column" if swapped else None,
             )
-    missing = [name for name in columns.values() if name not in table.header]
+    missing = [name for name in columns if name not in table.header]
     if missing:
         raise DataError(
             f"{source} has no column {', '.join(missing)}", expected=f"one of {', '.join(table.header)}"
         )
-    back = {theirs: ours for ours, theirs in columns.items()}
-    if len(back) < len(columns):
-        raise ConfigError("columns", expected="each table column once", got=", ".join(columns.values()))
-    header = tuple(back.get(name, name) for name in table.header)
+    header = tuple(columns.get(name, name) for name in table.header)
     if len(set(header)) < len(header):
         twice = sorted({name for name in header if header.count(name) > 1})
         raise DataError(f"{source}: two columns would be called {', '.join(twice)}", fix="rename one of them")
