@@ -23,7 +23,7 @@ def check(
     from vnvision.data.check import check_manifest
     from vnvision.data.manifest import read_manifest
 
-    table = read_manifest(manifest, strict=strict)
+    table = read_manifest(manifest)
     with bar("checking", quiet=as_json) as progress:
         result = check_manifest(table, near_duplicates=near_duplicates, strict=strict, progress=progress)
     if as_json:
@@ -53,7 +53,7 @@ def import_(
         list[str] | None, typer.Option(help="CSV columns: theirs=ours, may be repeated")
     ] = None,
 ) -> None:
-    """Write a manifest for a data set; pictures stay where they are."""
+    """Write a manifest for a data set. Pictures stay where they are; MedMNIST arrays become PNG files in OUT."""
     from vnvision.cli.show import bar
     from vnvision.data.importers import import_data
 

@@ -44,7 +44,7 @@ def answers(
     # The rows are right by construction, so the records skip validation: it costs more than the softmax.
     return [
         ClassPrediction.model_construct(
-            kind=task.kind,
+            kind="multilabel" if task.kind == "multilabel" else "classification",
             labels=task.label_ids,
             probabilities=tuple(row),
             abstained=bool(abstained),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -47,7 +48,7 @@ class Predictor:
         self.calibration: Calibration = record.calibration
         self.operating_points: tuple[OperatingPoint, ...] = record.operating_points
         self.preprocessor = Preprocessor(remaining_preprocess(self.task.preprocess, record))
-        self._width = self.task.embedding_dim if self.task.kind == "embedding" else len(self.task.labels)
+        self._width: int = self.task.embedding_dim or len(self.task.labels)
         if self.task.kind not in ("classification", "multilabel", "embedding"):
             raise BundleError(f"bundle {self.name}: this version cannot predict {self.task.kind}")
         if self.calibration.scope_file is not None:
@@ -72,7 +73,7 @@ class Predictor:
             ModelError: inference failed.
         """
         image, name = _open(source)
-        outputs = self._run(self.preprocessor.geometry(image, landmarks_px)[None])
+        outputs = self._run([self.preprocessor.geometry(image, landmarks_px)])
         return answers(outputs, self.task, self.calibration, [name])[0]
 
     def predict_many(
@@ -103,19 +104,20 @@ class Predictor:
         self, sources: Iterator[Source], batch_size: int, on_error: str
     ) -> Iterator[Answer | DataError]:
         crops = read_ahead(self._crop, sources, workers=_READERS, ahead=2 * batch_size)
-        while chunk := list(islice(crops, batch_size)):
-            good = [(crop, name) for crop, name in chunk if not isinstance(crop, DataError)]
-            found: Iterator[Answer] = iter(())
-            if good:
-                outputs = self._run([crop for crop, _ in good])
-                found = iter(answers(outputs, self.task, self.calibration, [name for _, name in good]))
-            for crop, _ in chunk:
-                if not isinstance(crop, DataError):
-                    yield next(found)
-                elif on_error == "raise":
-                    raise crop
-                else:
-                    yield crop
+        with closing(crops):
+            while chunk := list(islice(crops, batch_size)):
+                good = [(crop, name) for crop, name in chunk if not isinstance(crop, DataError)]
+                found: Iterator[Answer] = iter(())
+                if good:
+                    outputs = self._run([crop for crop, _ in good])
+                    found = iter(answers(outputs, self.task, self.calibration, [name for _, name in good]))
+                for crop, _ in chunk:
+                    if not isinstance(crop, DataError):
+                        yield next(found)
+                    elif on_error == "raise":
+                        raise crop
+                    else:
+                        yield crop
 
     def _crop(self, source: Source) -> tuple[np.ndarray | DataError, str | None]:
         try:

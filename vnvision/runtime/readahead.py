@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 def read_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """``map(function, items)`` with up to ``ahead`` results computed before they are asked for.
 
     Order is kept. ``items`` is read in the caller's thread and no further than needed, so it may be endless.
