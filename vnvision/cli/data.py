@@ -52,15 +52,21 @@ def import_(
     column: Annotated[
         list[str] | None, typer.Option(help="CSV columns: theirs=ours, may be repeated")
     ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="MedMNIST: class names in order, repeated")] = None,
+    image_root: Annotated[Path | None, typer.Option(help="CSV and COCO: folder of the pictures")] = None,
+    hash_files: Annotated[
+        bool, typer.Option("--hash/--no-hash", help="write a sha256 for each picture")
+    ] = True,
 ) -> None:
-    """Write a manifest for a data set. Pictures stay where they are; MedMNIST arrays become PNG files in OUT."""
+    """Write a manifest for a data set. Pictures stay where they are; MedMNIST becomes PNG files."""
     from vnvision.cli.show import bar
     from vnvision.data.importers import import_data
 
     with bar("importing") as progress:
         path = import_data(
             source, out, kind=kind, licence=licence, consent=consent, source_name=source_name, region=region,
-            columns=_pairs(column or []), progress=progress,
+            columns=_pairs(column or []), labels=label, image_root=image_root, hash_files=hash_files,
+            progress=progress,
         )  # fmt: skip
     print(f"manifest  {path}")
 

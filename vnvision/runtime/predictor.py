@@ -48,7 +48,8 @@ class Predictor:
         self.calibration: Calibration = record.calibration
         self.operating_points: tuple[OperatingPoint, ...] = record.operating_points
         self.preprocessor = Preprocessor(remaining_preprocess(self.task.preprocess, record))
-        self._width: int = self.task.embedding_dim or len(self.task.labels)
+        embeds = self.task.kind == "embedding"
+        self._width = (self.task.embedding_dim or 0) if embeds else len(self.task.labels)
         if self.task.kind not in ("classification", "multilabel", "embedding"):
             raise BundleError(f"bundle {self.name}: this version cannot predict {self.task.kind}")
         if self.calibration.scope_file is not None:
