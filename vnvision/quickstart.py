@@ -11,7 +11,7 @@ from vnvision.data.synthetic import LEAF_LABELS, write_leaves
 from vnvision.errors import ConfigError
 
 PER_CLASS = 150
-SIZE_PX = 160
+SIZE_PX = 224
 
 
 def quickstart(out: Path, *, per_class: int = PER_CLASS, quiet: bool = False) -> dict[str, Any]:
@@ -53,7 +53,10 @@ def recipe() -> dict[str, Any]:
         "batch_size": 32,
         "lr": 2e-3,
         "tensorboard": False,
-        "phases": [{"train": "head", "cache_views": 2, "epochs": 30, "lr": 5e-3, "validate_every": 5}],
+        "phases": [
+            {"train": "head", "cache_views": 1, "epochs": 8, "lr": 5e-3, "validate_every": 0},
+            {"train": "blocks.5", "cache_views": 3, "epochs": 6, "lr": 1e-3, "validate_every": 2},
+        ],
     }
 
 

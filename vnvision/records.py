@@ -209,7 +209,9 @@ class TargetRecord(Record):
     """One exported file of a bundle."""
 
     file: str
-    engine: Literal["onnxruntime", "openvino", "ncnn", "litert", "executorch", "mnn", "coreml", "rknn", "torch"]
+    engine: Literal[
+        "onnxruntime", "openvino", "ncnn", "litert", "executorch", "mnn", "coreml", "rknn", "torch"
+    ]
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     converter_took: tuple[Literal["range", "normalise", "colour", "layout"], ...] = Field(
         default=(), description="preprocessing steps inside the file, so that the runtime leaves them out"

@@ -23,9 +23,7 @@ class Record(BaseModel):
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=2, allow_nan=False)
 
     @classmethod
-    def from_json(
-        cls, text: str | bytes, where: str = "", error: type[VnvisionError] = ConfigError
-    ) -> Self:
+    def from_json(cls, text: str | bytes, where: str = "", error: type[VnvisionError] = ConfigError) -> Self:
         """Parse JSON text.
 
         Args:

@@ -27,7 +27,10 @@ def test_predict_in_a_base_install_has_no_torch(bundle, leaves, tmp_path):
     assert done.returncode == 0, done.stderr
     picture = next((leaves.parent / "images").rglob("*.*"))
     answer = subprocess.run(
-        [venv / "bin" / "vnvision", "predict", bundle, picture, "--json"], capture_output=True, text=True, cwd=tmp_path
+        [venv / "bin" / "vnvision", "predict", bundle, picture, "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert answer.returncode == 0, answer.stderr
     line = json.loads(answer.stdout)
@@ -36,8 +39,13 @@ def test_predict_in_a_base_install_has_no_torch(bundle, leaves, tmp_path):
     ours = load_bundle(bundle, engine="onnxruntime").predict(picture)
     assert line["probabilities"] == pytest.approx(ours.probabilities, abs=1e-5)
     check = "import importlib.util as u; print(any(u.find_spec(n) for n in ('torch', 'timm', 'sklearn', 'albumentations')))"
-    assert subprocess.run([python, "-c", check], capture_output=True, text=True, cwd=tmp_path).stdout.strip() == "False"
-    doctor = subprocess.run([venv / "bin" / "vnvision", "doctor"], capture_output=True, text=True, cwd=tmp_path)
+    assert (
+        subprocess.run([python, "-c", check], capture_output=True, text=True, cwd=tmp_path).stdout.strip()
+        == "False"
+    )
+    doctor = subprocess.run(
+        [venv / "bin" / "vnvision", "doctor"], capture_output=True, text=True, cwd=tmp_path
+    )
     assert "extra train is not complete" in doctor.stdout
     trained = subprocess.run(
         [venv / "bin" / "vnvision", "train", "x.yaml"], capture_output=True, text=True, cwd=tmp_path

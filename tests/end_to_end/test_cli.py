@@ -30,7 +30,9 @@ def vnvision(monkeypatch, capsys):
 
 
 def test_train_leaves_the_contracted_run_folder(vnvision, leaves, config_file, tmp_path):
-    code, out, err = vnvision("train", config_file, f"data={leaves}", f"output={tmp_path / 'run'}", "epochs=1")
+    code, out, err = vnvision(
+        "train", config_file, f"data={leaves}", f"output={tmp_path / 'run'}", "epochs=1"
+    )
     assert code == 0, err
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert set(report["metrics"]["accuracy"]) >= {"value", "low", "high", "n"}
@@ -67,11 +69,15 @@ def test_eval_of_run_and_bundle_agree(vnvision, run, bundle, leaves, tmp_path):
     code, out, err = vnvision("eval", run, "--json")
     assert code == 0, err
     from_run = json.loads(out)
-    code, out, err = vnvision("eval", bundle, "--data", leaves, "--split", "test", "--out", tmp_path / "e", "--json")
+    code, out, err = vnvision(
+        "eval", bundle, "--data", leaves, "--split", "test", "--out", tmp_path / "e", "--json"
+    )
     assert code == 0, err
     from_bundle = json.loads(out)
     assert from_run["metrics"]["accuracy"] == from_bundle["metrics"]["accuracy"]
-    assert from_run["metrics"]["nll"]["value"] == pytest.approx(from_bundle["metrics"]["nll"]["value"], abs=1e-4)
+    assert from_run["metrics"]["nll"]["value"] == pytest.approx(
+        from_bundle["metrics"]["nll"]["value"], abs=1e-4
+    )
     assert json.loads((tmp_path / "e" / "report.json").read_text())["n"] == from_bundle["n"]
     code, _, err = vnvision("eval", bundle, "--data", leaves, "--split", "tset")
     assert code == 2

@@ -1,7 +1,8 @@
 """Training augmentation, decided by a key alone: the same whatever the worker, order or process.
 
 One crop, turn and flip is one resampling; all colour changes are one 3x4 matrix. numpy and OpenCV only, so a
-worker starts fast and nothing reads or moves a global random state.
+worker starts fast and nothing reads or moves a global random state. What is not built in comes from
+albumentations by name (``AugmentSpec.extra``), keyed the same way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from vnvision.data.augment_colour import between, recolour, spoil
+from vnvision.data.augment_extra import apply_extra
 from vnvision.data.augment_spec import PRESETS, AugmentSpec
 from vnvision.errors import ConfigError, DataError
 from vnvision.imaging.geometry import INTERPOLATION
@@ -94,6 +96,8 @@ class Augmenter:
         result = recolour(result, self.spec, draw)
         result = spoil(result, self.spec, draw, rng)
         result = result if result.ndim == 3 else result[:, :, None]
+        if self.spec.extra:
+            result = apply_extra(result, self.spec.extra, int(rng.integers(2**31)))
         return result.copy() if np.shares_memory(result, image) else np.ascontiguousarray(result)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,10 @@ class AugmentSpec(Record):
     jpeg_quality: tuple[int, int] = (40, 90)
     cutout: Share = 0.0
     cutout_side: Span = Field(default=(0.15, 0.35), description="side of the square, share of the picture's")
+
+    extra: tuple[dict[str, Any], ...] = Field(
+        default=(), description="albumentations transforms by name, applied last: {name: RandomFog, p: 0.2}"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -71,7 +71,9 @@ def prepare_folder(
     found = sorted({row.label or "" for row in rows})
     if found != sorted(labels):
         path.unlink()
-        raise DataError(f"{source} holds other classes", expected=", ".join(sorted(labels)), got=", ".join(found))
+        raise DataError(
+            f"{source} holds other classes", expected=", ".join(sorted(labels)), got=", ".join(found)
+        )
     whole = Manifest(rows, manifest.root, manifest.path, manifest.sha256, manifest.warnings)
     clusters = near_duplicate_clusters([whole.file(row) for row in rows])
     return write_manifest(assign_splits(whole, seed=seed, clusters=clusters), path)

@@ -6,19 +6,21 @@ then English.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from vnvision.export.card_facts import (
     data_lines,
     metric_rows,
     preprocess_lines,
     provenance_lines,
+    target_rows,
     warning_line,
 )
-from vnvision.export.card_text import TEXT
+from vnvision.export.card_text import FAULT_NAMES, TEXT
 from vnvision.export.markdown import bullets, number, plain, short, table
 from vnvision.export.result import TOLERANCES, GateResult
-from vnvision.records import BundleManifest, EvalReport, OperatingPoint, TargetRecord
+from vnvision.records import BundleManifest, EvalReport, Metric, OperatingPoint, TargetRecord
 from vnvision.report.phrases import Language, known_or, local
 
 
@@ -42,19 +44,20 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
 class _Card:
     """One language's half of the card."""
 
-    def __init__(
-        self,
-        manifest: BundleManifest,
-        report: EvalReport | None,
-        results: Mapping[str, GateResult],
-        sizes_bytes: Mapping[str, int],
-        language: Language,
-    ) -> None:
-        self.manifest, self.report, self.results = manifest, report, results
-        self.sizes, self.language, self.text = sizes_bytes, language, TEXT[language]
+    manifest: BundleManifest
+    report: EvalReport | None
+    results: Mapping[str, GateResult]
+    sizes: Mapping[str, int]
+    language: Language
+
+    @property
+    def text(self) -> Mapping[str, str]:
+        """This language's words."""
+        return TEXT[self.language]
 
     def sections(self) -> list[str]:
         """Every section, heading included, in order."""
@@ -81,12 +84,12 @@ class _Card:
 
     def _task(self) -> list[str]:
         task = self.manifest.task
-        rows = (
+        words = self.text[task.kind].format(dim=task.embedding_dim)
+        rows = [
             (str(i), plain(label.id), plain(label.vi or "–"), plain(label.en or "–"))
             for i, label in enumerate(task.labels)
-        )
-        words = self.text[task.kind].format(dim=task.embedding_dim)
-        return [words, table(self.text["labels"], rows)] if task.labels else [words]
+        ]
+        return [words, table(self.text["labels"], rows)] if rows else [words]
 
     def _data(self) -> list[str]:
         if self.report is None:
@@ -101,24 +104,22 @@ class _Card:
         yield self.text["measured"].format(split=plain(report.split), n=report.n, groups=report.n_groups)
         yield table(self.text["metrics"], metric_rows(report.metrics, self.language))
         if report.per_class:
-            rows = [
-                (f"{plain(label)}: {row[0]}", *row[1:])
-                for label, metrics in report.per_class.items()
-                for row in metric_rows(metrics, self.language)
-            ]
             yield f"#### {self.text['per_class']}"
-            yield table(self.text["metrics"], rows)
+            yield self._metrics_of(report.per_class.items())
         for column in dict.fromkeys(group.column for group in report.groups):
-            rows = [
-                (f"{plain(group.value)}: {row[0]}", *row[1:])
-                for group in report.groups
-                if group.column == column
-                for row in metric_rows(group.metrics, self.language)
-            ]
             words = plain(local(known_or("column", column), self.language).lower())
             yield f"#### {self.text['groups'].format(column=words)}"
-            yield table(self.text["metrics"], rows)
+            yield self._metrics_of((row.value, row.metrics) for row in report.groups if row.column == column)
         yield bullets(warning_line(text, self.language) for text in report.warnings)
+
+    def _metrics_of(self, parts: Iterable[tuple[str, Mapping[str, Metric]]]) -> str:
+        """One table over several parts of the data, the part's name before each metric."""
+        rows = [
+            (f"{plain(name)}: {row[0]}", *row[1:])
+            for name, metrics in parts
+            for row in metric_rows(metrics, self.language)
+        ]
+        return table(self.text["metrics"], rows)
 
     def _calibration(self) -> Iterator[str]:
         calibration = self._first_target().calibration
@@ -164,30 +165,16 @@ class _Card:
             yield self.text["outside"]
 
     def _targets(self) -> list[str]:
-        rows = []
-        for key, record in self.manifest.targets.items():
-            result = self.results[key]
-            agreement = result.top1_agreement
-            rows.append(
-                (
-                    plain(key),
-                    plain(record.file),
-                    record.engine,
-                    record.precision,
-                    number(self.sizes[key] / 1e6, self.language, 1),
-                    short(result.max_relative or 0.0, self.language),
-                    number(result.cosine_mean or 0.0, self.language, 6),
-                    "–" if agreement is None else f"{agreement:.0%} ({result.top1_n})",
-                )
-            )
+        rows = target_rows(self.manifest.targets, self.results, self.sizes, self.language)
         limits = "; ".join(
             f"{precision} {short(TOLERANCES[precision].relative, self.language)}"
             for precision in dict.fromkeys(result.precision for result in self.results.values())
         )
-        n = next(iter(self.results.values())).n
         blind = dict.fromkeys(fault for result in self.results.values() for fault in result.blind_to)
-        notes = [self.text["parity"].format(n=n, limits=limits)]
-        notes += [self.text["blind"].format(faults="; ".join(blind))] if blind else []
+        notes = [self.text["parity"].format(n=next(iter(self.results.values())).n, limits=limits)]
+        if blind:
+            names = FAULT_NAMES if self.language == "vi" else {}
+            notes.append(self.text["blind"].format(faults="; ".join(names.get(n, n) for n in blind)))
         return [table(self.text["target_columns"], rows), *notes]
 
     def _licences(self) -> Iterator[str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vnvision.export.card_text import DATA_NAMES, TEXT
-from vnvision.export.markdown import localised, number, plain
+from vnvision.export.markdown import localised, number, plain, short
+from vnvision.export.result import GateResult
 from vnvision.metrics.notes import SEPARATOR
-from vnvision.records import Metric
+from vnvision.records import Metric, TargetRecord
 from vnvision.report.phrases import Language, known_or, local, translated
 from vnvision.spec import PreprocessSpec
 
@@ -30,6 +31,28 @@ def metric_rows(metrics: Mapping[str, Metric], language: Language) -> list[tuple
             interval = f"[{number(metric.low, language)}{mark}{number(metric.high, language)}] ({level} %)"
         rows.append((words, value, interval, str(metric.n)))
     return rows
+
+
+def target_rows(
+    records: Mapping[str, TargetRecord],
+    results: Mapping[str, GateResult],
+    sizes_bytes: Mapping[str, int],
+    language: Language,
+) -> Iterator[tuple[str, ...]]:
+    """One row a target: file, engine, precision, megabytes, and the gate's figures."""
+    for key, record in records.items():
+        result = results[key]
+        agreement = result.top1_agreement
+        yield (
+            plain(key),
+            plain(record.file),
+            record.engine,
+            record.precision,
+            number(sizes_bytes[key] / 1e6, language, 1),
+            short(result.max_relative or 0.0, language),
+            number(result.cosine_mean or 0.0, language, 6),
+            "–" if agreement is None else f"{agreement:.0%} ({result.top1_n})",
+        )
 
 
 def warning_line(text: str, language: Language) -> str:

@@ -5,6 +5,7 @@ Metrics have their names from ``report.texts``.
 
 from __future__ import annotations
 
+from vnvision.export import faults
 from vnvision.report.phrases import Language
 
 TEXT: dict[Language, dict[str, str]] = {
@@ -158,3 +159,10 @@ DATA_NAMES: dict[str, dict[Language, str]] = {
     "missing": {"vi": "Thiếu thông tin", "en": "Not stated for"},
     "images": {"vi": "Định dạng và cỡ ảnh", "en": "Formats and sizes"},
 }
+
+FAULT_NAMES: dict[str, str] = {
+    faults.SWAPPED: "đảo thứ tự kênh màu (RGB và BGR)",
+    faults.TWICE: "chuẩn hoá hai lần",
+    faults.RANGE: "khoảng 0-255 thay vì 0-1",
+}
+"""Vietnamese of the faults that golden images may be blind to."""

@@ -55,6 +55,8 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
         provenance=provenance(run, predictor.config),
         synthetic=synthetic,
         overwrite=overwrite,
+        # The page shows pictures of the data: only drawn ones may travel.
+        files={"report.html": run / "report.html"} if synthetic else None,
     )
     return out
 

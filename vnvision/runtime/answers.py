@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from vnvision.errors import ModelError
 from vnvision.metrics.scores import probabilities
 from vnvision.records import Calibration, ClassPrediction, EmbeddingPrediction
-from vnvision.spec import TaskSpec
+from vnvision.spec import TaskKind, TaskSpec
 
 LOW_CONFIDENCE = "low_confidence"
 
@@ -17,58 +19,64 @@ Answer = ClassPrediction | EmbeddingPrediction
 
 
 def answers(
-    outputs: np.ndarray, task: TaskSpec, calibration: Calibration, sources: Sequence[str | None]
+    outputs: np.ndarray,
+    task: TaskSpec,
+    labels: tuple[str, ...],
+    calibration: Calibration,
+    sources: Sequence[str | None],
 ) -> list[Answer]:
     """One prediction a row.
 
     Args:
         outputs: (N, C) raw logits, or (N, D) raw embeddings.
         task: classification, multilabel or embedding.
+        labels: the task's label ids (taken once by the caller: this runs after every inference).
         calibration: temperatures and abstention limit.
         sources: N texts naming where each image came from, or None.
 
     Raises:
         ModelError: an output is not finite, or an embedding has no length.
     """
-    if not np.isfinite(outputs).all():
-        raise ModelError("the model answered NaN or infinity", fix="check the model with: vnvision doctor")
+    # A sum is finite only where all of its parts are: float32 parts cannot overflow a float64 sum.
+    if not all(math.isfinite(sum(row)) for row in outputs.tolist()):
+        raise ModelError("the model answered NaN or infinity", fix="export the model again, or use another")
     if task.kind == "embedding":
+        rows = unit_norm(outputs).tolist()
         return [
-            EmbeddingPrediction.model_construct(kind="embedding", embedding=tuple(row), source=source)
-            for row, source in zip(unit_norm(outputs).tolist(), sources, strict=True)
+            EmbeddingPrediction(embedding=row, source=source)
+            for row, source in zip(rows, sources, strict=True)
         ]
-    scores = probabilities(
-        outputs, "sigmoid" if task.score == "sigmoid" else "softmax", calibration.temperatures
+    kind: Literal["classification", "multilabel"] = (
+        "multilabel" if task.kind == "multilabel" else "classification"
     )
-    unsure = abstentions(scores, task, calibration.abstain_below)
-    # The rows are right by construction, so the records skip validation: it costs more than the softmax.
+    score: Literal["softmax", "sigmoid"] = "sigmoid" if kind == "multilabel" else "softmax"
+    scores = probabilities(outputs, score, calibration.temperatures)
     return [
-        ClassPrediction.model_construct(
-            kind="multilabel" if task.kind == "multilabel" else "classification",
-            labels=task.label_ids,
-            probabilities=tuple(row),
-            abstained=bool(abstained),
-            reasons=(LOW_CONFIDENCE,) if abstained else (),
+        ClassPrediction(
+            kind=kind,
+            labels=labels,
+            probabilities=row,
+            abstained=unsure,
+            reasons=(LOW_CONFIDENCE,) if unsure else (),
             source=source,
         )
-        for row, abstained, source in zip(scores.tolist(), unsure, sources, strict=True)
+        for row, unsure, source in zip(
+            scores.tolist(), abstentions(scores, kind, calibration.abstain_below), sources, strict=True
+        )
     ]
 
 
-def abstentions(scores: np.ndarray, task: TaskSpec, limit: float | None) -> np.ndarray:
-    """Which rows of calibrated (N, C) probabilities are too unsure to answer: (N,) bool.
+def abstentions(scores: np.ndarray, kind: TaskKind, limit: float | None) -> list[bool]:
+    """Which rows of calibrated (N, C) probabilities are too unsure to answer: N booleans.
 
     Confidence is the largest probability in classification. In multilabel it is that of the least sure
     label, ``max(p, 1 - p)``: "none of these" is an answer too, and must not look like doubt.
     """
     if limit is None:
-        return np.zeros(len(scores), dtype=bool)
-    if task.kind == "multilabel":
-        confidence = np.maximum(scores, 1.0 - scores).min(axis=1)
-    else:
-        confidence = scores.max(axis=1)
-    unsure: np.ndarray = confidence < limit
-    return unsure
+        return [False] * len(scores)
+    sides = np.maximum(scores, 1.0 - scores)
+    confidence = sides.min(axis=1) if kind == "multilabel" else scores.max(axis=1)
+    return [value < limit for value in confidence.tolist()]
 
 
 def unit_norm(embeddings: np.ndarray) -> np.ndarray:
@@ -76,6 +84,8 @@ def unit_norm(embeddings: np.ndarray) -> np.ndarray:
     rows = embeddings.astype(np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     if (length == 0).any():
-        raise ModelError("the model answered an embedding of length 0", fix="check the model")
+        raise ModelError(
+            "the model answered an embedding of length 0", fix="export the model again, or use another"
+        )
     unit: np.ndarray = rows / length
     return unit

@@ -48,8 +48,9 @@ class Predictor:
         self.calibration: Calibration = record.calibration
         self.operating_points: tuple[OperatingPoint, ...] = record.operating_points
         self.preprocessor = Preprocessor(remaining_preprocess(self.task.preprocess, record))
+        self._labels = self.task.label_ids
         embeds = self.task.kind == "embedding"
-        self._width = (self.task.embedding_dim or 0) if embeds else len(self.task.labels)
+        self._width = (self.task.embedding_dim or 0) if embeds else len(self._labels)
         if self.task.kind not in ("classification", "multilabel", "embedding"):
             raise BundleError(f"bundle {self.name}: this version cannot predict {self.task.kind}")
         if self.calibration.scope_file is not None:
@@ -75,7 +76,7 @@ class Predictor:
         """
         image, name = _open(source)
         outputs = self._run([self.preprocessor.geometry(image, landmarks_px)])
-        return answers(outputs, self.task, self.calibration, [name])[0]
+        return answers(outputs, self.task, self._labels, self.calibration, [name])[0]
 
     def predict_many(
         self,
@@ -111,7 +112,11 @@ class Predictor:
                 found: Iterator[Answer] = iter(())
                 if good:
                     outputs = self._run([crop for crop, _ in good])
-                    found = iter(answers(outputs, self.task, self.calibration, [name for _, name in good]))
+                    found = iter(
+                        answers(
+                            outputs, self.task, self._labels, self.calibration, [name for _, name in good]
+                        )
+                    )
                 for crop, _ in chunk:
                     if not isinstance(crop, DataError):
                         yield next(found)

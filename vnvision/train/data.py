@@ -60,6 +60,8 @@ class Pictures(Dataset):  # type: ignore[type-arg]
         image = read(self.files[index]).image
         if self.augmenter is None:
             return index, self.preprocessor.geometry(image)
+        if self.augmenter.geometry == "letterbox":
+            image = self.preprocessor.geometry(image)
         return index, self.augmenter(as_rgb8(image), (self.seed, epoch, index))
 
 

@@ -42,7 +42,9 @@ def finish(run: Run) -> EvalReport:
     write_report(report, run.folder, image_root=val.root)
     figure = report.metrics["accuracy"]
     if figure.value is not None:
-        run.log.say(f"{split}: accuracy {figure.value:.4f} [{figure.low}, {figure.high}] on {report.n} pictures")
+        run.log.say(
+            f"{split}: accuracy {figure.value:.4f} [{figure.low}, {figure.high}] on {report.n} pictures"
+        )
     return report
 
 

@@ -9,6 +9,7 @@ import torch
 
 from vnvision.data.augment import Augmenter, AugmentSpec
 from vnvision.errors import ConfigError
+from vnvision.imaging import Preprocessor
 from vnvision.tasks import Batch
 from vnvision.train.data import Part, Pictures, Steps, in_order, make_loader
 from vnvision.train.state import Run
@@ -113,8 +114,13 @@ def _allocate(example: torch.Tensor, n: int, views: int) -> torch.Tensor:
 
 
 def _pictures(run: Run, part: Part, size_px: int, augment: AugmentSpec) -> Pictures:
-    augmenter = Augmenter(augment, (size_px, size_px))
-    return Pictures(part.files, run.preprocessor, augmenter, run.config.seed)
+    spec = run.spec.preprocess
+    augmenter = Augmenter(
+        augment, (size_px, size_px), geometry=spec.geometry, interpolation=spec.interpolation
+    )
+    # Letterboxing comes before augmentation, at the size of this phase.
+    before = Preprocessor(spec.model_copy(update={"size_px": (size_px, size_px)}))
+    return Pictures(part.files, before, augmenter, run.config.seed)
 
 
 def _batch(run: Run, rows: torch.Tensor, inputs: torch.Tensor) -> Batch:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from vnvision.spec import Label, PreprocessSpec, TaskSpec
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("onnx")
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vnvision import runtime
-from vnvision.errors import ConfigError, ExportError, MissingExtraError
+from vnvision.errors import BundleError, ConfigError, ExportError, MissingExtraError
 from vnvision.export import export_bundle
 from vnvision.export import targets as targets_module
 from vnvision.records import BundleManifest, Calibration, EvalReport, Licences, Metric, OperatingPoint
@@ -139,6 +139,8 @@ def test_self_check_finds_a_runtime_that_reads_otherwise(export, tmp_path, monke
         logits = predictor.logits
 
         class Swapped:
+            close = predictor.close
+
             def logits(self, images):
                 return logits([image[..., ::-1] for image in images])
 
@@ -177,16 +179,27 @@ def test_missing_package_names_its_extra_and_leaves_nothing(export, tmp_path, mo
 
 
 def test_further_files_travel_and_are_hashed(export, tmp_path):
-    (tmp_path / "scope.npz").write_bytes(b"statistics")
     (tmp_path / "page.html").write_text("<p>")
-    digest = hashlib.sha256(b"statistics").hexdigest()
-    manifest = export(
-        files={"scope.npz": tmp_path / "scope.npz", "report.html": tmp_path / "page.html"},
-        calibration=Calibration(scope_file="scope.npz", scope_sha256=digest),
-        targets=("onnx",),
-    )
-    assert manifest.files["scope.npz"] == digest
-    assert (tmp_path / "bundle" / "report.html").read_text() == "<p>"
+    manifest = export(files={"extra/report.html": tmp_path / "page.html"}, targets=("onnx",))
+    assert manifest.files["extra/report.html"] == hashlib.sha256(b"<p>").hexdigest()
+    assert (tmp_path / "bundle" / "extra" / "report.html").read_text() == "<p>"
+    runtime.load_bundle(tmp_path / "bundle").close()
+
+
+def test_calibration_that_the_runtime_cannot_apply_is_refused(export, tmp_path):
+    with pytest.raises(BundleError, match="wrong temperatures: expected 1 or 4, got 2"):
+        export(calibration=Calibration(temperatures=(1.0, 2.0)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"colour": "bgr"}, {"flip_average": True}, {"geometry": "align"}, {"geometry": "crop", "crop_pct": 0.8}],
+)
+def test_self_check_follows_the_specification(export, make, tmp_path, spec):
+    task = make.task(size_px=(112, 112), **spec)
+    export(task=task, golden_images=make.images(task), targets=("onnx",))
+    assert (tmp_path / "bundle" / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(

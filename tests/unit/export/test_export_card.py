@@ -191,7 +191,9 @@ def test_banners(language):
 
 def test_blind_spots_are_told():
     blind = RESULT.model_copy(update={"blind_to": ("channel order swapped (RGB and BGR)",)})
-    assert "could not reveal: channel order swapped (RGB and BGR)." in card(result=blind)
+    vi, en = halves(card(result=blind))
+    assert "could not reveal: channel order swapped (RGB and BGR)." in en
+    assert "đảo thứ tự kênh màu" in vi
 
 
 HOSTILE = "a|b\n# Owned\r\n<img src=x onerror=1> [x](javascript:1) `c` **d** \u202egnp \\| \x00"
