@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from vnvision.api import evaluate, export, quickstart, train
     from vnvision.data.manifest import read_manifest
     from vnvision.errors import VnvisionError
-    from vnvision.imaging import Preprocessor, read
+    from vnvision.imaging import Preprocessor
+    from vnvision.imaging.read import read as read
     from vnvision.runtime import load_bundle
     from vnvision.spec import Label, PreprocessSpec, TaskSpec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vnvision.errors import ConfigError, MissingExtraError
 
@@ -60,7 +60,7 @@ def evaluate(
     data: str | Path | None = None,
     split: str = "test",
     out: str | Path | None = None,
-    language: str = "en",
+    language: Literal["vi", "en"] = "en",
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> EvalReport:

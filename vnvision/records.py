@@ -248,7 +248,7 @@ class BundleManifest(Record):
         wanted = {self.golden}
         for target in self.targets.values():
             wanted |= {target.file, *target.extra_files}
-            wanted |= {target.calibration.scope_file} - {None}
+            wanted |= {target.calibration.scope_file} if target.calibration.scope_file else set()
         missing = sorted(str(name) for name in wanted - set(self.files))
         if missing:
             raise ValueError(f"files without a hash: {missing}")

@@ -16,7 +16,7 @@ from vnvision.errors import ConfigError, VnvisionError
 class Record(BaseModel):
     """Frozen, strict record: unknown keys are errors, JSON goes both ways without loss."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_bytes="base64")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants")
 
     def to_json(self) -> str:
         """Indented JSON text; ``from_json`` gives an equal record back."""

@@ -1,4 +1,5 @@
-"""Make a checked, split manifest of a downloaded coffee_bracol: class folders cercospora, healthy, leaf_miner, phoma, rust.
+"""Make a checked, split manifest of a downloaded coffee_bracol:
+class folders cercospora, healthy, leaf_miner, phoma, rust.
 
 python datasets/coffee_bracol/prepare.py FOLDER
 """

@@ -1,4 +1,5 @@
-"""Make a checked, split manifest of a downloaded malaria: the folder cell_images with Parasitized and Uninfected.
+"""Make a checked, split manifest of a downloaded malaria:
+the folder cell_images with Parasitized and Uninfected.
 
 python datasets/malaria/prepare.py FOLDER
 """

@@ -38,7 +38,8 @@ def test_predict_in_a_base_install_has_no_torch(bundle, leaves, tmp_path):
 
     ours = load_bundle(bundle, engine="onnxruntime").predict(picture)
     assert line["probabilities"] == pytest.approx(ours.probabilities, abs=1e-5)
-    check = "import importlib.util as u; print(any(u.find_spec(n) for n in ('torch', 'timm', 'sklearn', 'albumentations')))"
+    names = ("torch", "timm", "sklearn", "albumentations")
+    check = f"import importlib.util as u; print(any(u.find_spec(n) for n in {names}))"
     assert (
         subprocess.run([python, "-c", check], capture_output=True, text=True, cwd=tmp_path).stdout.strip()
         == "False"

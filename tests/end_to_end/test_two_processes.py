@@ -33,18 +33,15 @@ accelerator: cpu
 
 def train(folder, manifest, processes):
     (folder / "c.yaml").write_text(CONFIG)
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={processes}",
-        "-m",
+    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    words = [sys.executable, "-m", *(launcher if processes > 1 else [])]
+    words += [
+        "vnvision",
+        "train",
+        folder / "c.yaml",
+        f"data={manifest}",
+        f"output={folder / f'run{processes}'}",
     ]
-    words = [] if processes > 1 else [sys.executable, "-m"]
-    words = (launcher if processes > 1 else words) + [
-        "vnvision", "train", str(folder / "c.yaml"), f"data={manifest}", f"output={folder / f'run{processes}'}",
-    ]  # fmt: skip
     done = subprocess.run(
         words, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300
     )

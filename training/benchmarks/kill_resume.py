@@ -34,7 +34,8 @@ def command(manifest: Path, output: Path, *, compile_: bool, resume: bool) -> li
     config.write_text(
         "backbone: test_efficientnet\nweights: none\nsize_px: 64\naugment: crops\nbatch_size: 16\nepochs: 5\n"
         f"mixup: 0.4\ncutmix: 1.0\nema: 0.9\nworkers: 2\ncheckpoint_steps: {INTERVAL}\ntensorboard: false\n"
-        f"compile: {str(compile_).lower()}\nchannels_last: true\nn_boot: 20\ndrop_rate: 0.2\ndrop_path_rate: 0.1\n"
+        f"compile: {str(compile_).lower()}\nchannels_last: true\nn_boot: 20\ndrop_rate: 0.2\n"
+        "drop_path_rate: 0.1\n"
     )
     words = [f"data={manifest}", f"output={output}", f"resume={str(resume).lower()}"]
     return [sys.executable, "-m", "vnvision", "train", str(config), *words]

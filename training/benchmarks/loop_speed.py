@@ -4,7 +4,8 @@
 
 EfficientNet-Lite0 at 224, batch 32, two threads, two workers, the same pictures. Three settings: timm eager;
 ours eager with the same memory layout (contiguous, no compile); ours with our settings (channels_last,
-``torch.compile``). The first epoch of each run is left out (warm-up, compiling); the median over rounds counts.
+``torch.compile``). The first epoch of each run is left out (warm-up, compiling);
+the median of the rest counts.
 Also says how long the loop waited for the loader, as a share of the time.
 """
 
@@ -55,7 +56,9 @@ def main() -> None:
     waits = []
     for number in range(args.rounds):
         job = Job(args.timm_script, manifest, 224, number, 2)
-        epochs = run_timm(job, {"opt": "adamw", "lr": 1e-3, "epochs": args.epochs}, args.out / f"timm{number}")
+        epochs = run_timm(
+            job, {"opt": "adamw", "lr": 1e-3, "epochs": args.epochs}, args.out / f"timm{number}"
+        )
         rates["timm"] += [epoch.train_images_s for epoch in epochs[1:]]
         rates["ours_eager"] += ours(config, args.out / f"eager{number}", EAGER, args.epochs)[0]
         found, wait = ours(config, args.out / f"ours{number}", SETTINGS, args.epochs)

@@ -2,8 +2,9 @@
 
     python training/benchmarks/time_to_accuracy.py --timm-script TRAIN_PY --set ibean --out FOLDER
 
-Both sides: the same ImageNet weights, augmentation, batch, threads and workers; imports, caching and compiling
-count. The target is the tuned baseline's best validation accuracy less one point (``timm_tuned.yaml``). Each
+Both sides: the same ImageNet weights, augmentation, batch, threads and workers; imports, caching and
+compiling count.
+The target is the tuned baseline's best validation accuracy less one point (``timm_tuned.yaml``). Each
 seed runs timm, then ours. A run that never gets there counts as unbounded. Prints JSON with every epoch.
 """
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
+ENGINES = ("auto", "onnxruntime", "openvino")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
@@ -17,7 +18,7 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="pictures or folders of pictures")],
     engine: Annotated[str, typer.Option(help="auto, onnxruntime or openvino")] = "auto",
     language: Annotated[str, typer.Option(help="label texts: vi or en")] = "en",
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    batch_size: Annotated[int, typer.Option(min=1)] = 4,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
@@ -30,7 +31,9 @@ def predict(
     files = list(expand(paths))
     if not files:
         raise ConfigError("no pictures found", expected=f"files ending in {', '.join(sorted(SUFFIXES))}")
-    model = load_bundle(bundle, engine=engine, threads=threads)
+    if engine not in ENGINES:
+        raise ConfigError("unknown engine", expected=", ".join(ENGINES), got=engine)
+    model = load_bundle(bundle, engine=cast(Any, engine), threads=threads)
     failed = 0
     for file, answer in zip(
         files, model.predict_many(files, batch_size=batch_size, on_error="yield"), strict=True

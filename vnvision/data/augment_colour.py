@@ -83,8 +83,7 @@ def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     packed = cv2.imencode(
         ".jpg", image if grey else cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )[1]
-    back: np.ndarray = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB)
-    return back
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB))
 
 
 def _shade(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:

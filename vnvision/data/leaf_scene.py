@@ -98,4 +98,4 @@ def camera(image: np.ndarray, rng: Rng) -> np.ndarray:
     curve = np.clip((ramp - 0.45) * contrast + 0.45, 0, 1)
     levels = cv2.LUT(levels, np.rint(curve * 255).astype(np.uint8))
     _, packed = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(55, 100))])
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB))

@@ -90,7 +90,7 @@ class StagedNet(nn.Module):
 
 
 def _stages(net: nn.Module) -> tuple[Stage, ...]:
-    classifier = net.get_classifier()  # type: ignore[operator]
+    classifier = net.get_classifier()
     if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
         body = [Stage("stem", (net.conv_stem, net.bn1), _chain(net.conv_stem, net.bn1))]
         body += [Stage(f"blocks.{i}", (block,), block) for i, block in enumerate(net.blocks)]
@@ -111,7 +111,7 @@ def _stages(net: nn.Module) -> tuple[Stage, ...]:
     else:
         kept = {id(p) for p in classifier.parameters()}
         own = tuple(m for m in net.modules() if not list(m.children()) and not _shares(m, kept))
-        body = [Stage("features", own, lambda x: net.forward_head(net.forward_features(x), pre_logits=True))]  # type: ignore[operator]
+        body = [Stage("features", own, lambda x: net.forward_head(net.forward_features(x), pre_logits=True))]
     return (*body, Stage("head", (classifier,), classifier))
 
 
@@ -130,4 +130,4 @@ def _chain(*parts: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Te
 
 def _pool(net: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
     """Pooling up to the features the classifier takes; timm applies its own dropout in there."""
-    return lambda x: net.forward_head(x, pre_logits=True)  # type: ignore[operator]
+    return lambda x: net.forward_head(x, pre_logits=True)

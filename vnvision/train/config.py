@@ -123,7 +123,8 @@ class TrainConfig(Record):
 
     def phase_augment(self, index: int) -> AugmentSpec:
         """Augmentation of a phase, presets resolved."""
-        value = self.phases[index].augment if self.phases[index].augment is not None else self.augment
+        own = self.phases[index].augment
+        value: AugmentSpec | str = self.augment if own is None else own
         return PRESETS[value] if isinstance(value, str) else value
 
 

@@ -34,7 +34,7 @@ class Part:
         return len(self.files)
 
 
-class Pictures(Dataset):  # type: ignore[type-arg]
+class Pictures(Dataset):
     """Item (epoch, index) -> (index, uint8 picture (h, w, C)).
 
     Args:
@@ -149,6 +149,7 @@ class Collate:
         self.table = table
 
     def __call__(self, items: list[tuple[int, np.ndarray]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Items of one batch, in order."""
         indices = torch.tensor([index for index, _ in items])
         pictures = np.stack([picture for _, picture in items])
         return indices, torch.from_numpy(pictures if self.table is None else lookup(pictures, self.table))
@@ -163,7 +164,7 @@ def lookup(pictures: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def make_loader(
     pictures: Pictures, steps: Steps | list[list[Key]], *, workers: int, table: np.ndarray | None
-) -> DataLoader:  # type: ignore[type-arg]
+) -> DataLoader:
     """A loader whose workers live as long as it does; each worker keeps to one core."""
     return DataLoader(
         pictures,

@@ -37,7 +37,7 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     run.net.to(memory_format=torch.channels_last if run.channels_last else torch.contiguous_format)
     # Graphs of an earlier phase must not turn this one's shapes dynamic: a resumed run would not have them.
     torch.compiler.reset()
-    extra = {"fused": True} if config.optimiser == "adamw" else {}
+    extra: dict[str, Any] = {"fused": True} if config.optimiser == "adamw" else {}
     extra |= {"momentum": 0.9} if config.optimiser == "sgd" else {}
     raw = create_optimizer_v2(
         run.net.net,

@@ -153,7 +153,7 @@ def _steps(run: Run, start: int, stop: int) -> Steps:
 
 
 def _choose(run: Run, feed: Feed, progress: Progress, total: int) -> None:
-    """Measure on the first process; the others follow. Written down at once, so that no resume chooses anew."""
+    """Measure on the first process; the others follow. Written down at once: no resume chooses anew."""
     run.net.train()
     settings = None
     if run.fabric.global_rank == 0:

@@ -107,9 +107,8 @@ def _prepare(
     run = Run(config, folder, fabric, net, task, spec, preprocessor, train_part, val_part, log, facts)
     run.settings = _kept_settings(folder) if config.resume else None
     run.seconds_before = progress.seconds
-    log.say(
-        f"{config.name}: {len(train_part)} training and {len(val_part)} validation pictures, {threads} threads"
-    )
+    counts = f"{len(train_part)} training and {len(val_part)} validation pictures"
+    log.say(f"{config.name}: {counts}, {threads} threads")
     if latest:
         log.say(f"resuming after step {progress.serial} (phase {progress.phase})")
     checkpoint.recover(folder / "best")
@@ -223,7 +222,7 @@ def _facts(manifest: Manifest, fabric: Any, threads: int) -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Short commit of the source tree vnvision runs from, with ``+`` where it was changed; None outside git."""
+    """Short commit of the source tree, with ``+`` where it was changed; None outside git."""
     here = Path(__file__).parent
     try:
         head = subprocess.run(

@@ -10,7 +10,7 @@ from vnvision.models.weights import OFFLINE, load_in_order, offline_file
 
 @pytest.mark.parametrize("name", sorted(OFFLINE))
 def test_offline_weights_recognise_real_photographs(name):
-    """Two photographs that scikit-learn ships: a palace and a dahlia-like flower; ImageNet knows the palace."""
+    """A photograph that scikit-learn ships shows a palace, which ImageNet knows."""
     import cv2
     from sklearn.datasets import load_sample_image
 

@@ -34,7 +34,7 @@ def test_a_batch_that_does_not_divide_is_refused():
 
 
 def test_fewer_rows_than_a_batch_still_make_a_step():
-    assert len(list(steps(n=5, stop=2))[0]) == 5
+    assert len(next(iter(steps(n=5, stop=2)))) == 5
 
 
 def test_weights_draw_rare_rows_more_often():
