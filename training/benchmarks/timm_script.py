@@ -84,11 +84,10 @@ def link_tree(manifest: Path, out: Path) -> int:
     """Links a manifest's training and validation images as ``out/{train,validation}/label/``.
 
     Args:
-        manifest: CSV with the columns path, label and split, its paths relative to its own folder.
+        manifest: CSV with the columns path (relative to its own folder), label and split.
         out: Folder for the tree.
 
-    Returns:
-        The number of labels.
+    Returns: The number of labels.
     """
     labels = set()
     with manifest.open(newline="", encoding="utf-8") as stream:

@@ -16,7 +16,7 @@ _STEPS = 3
 _TOO_SHORT = 12
 # Compiling was seen to save at most this share of a step, and to take this long; below that it cannot pay.
 _BEST_SAVING = 0.5
-_COMPILE_SECONDS = 25.0
+_COMPILE_SECONDS = 60.0
 
 
 def choose_settings(run: Run, batch: Batch, steps_left: int, *, max_seconds: float = 90.0) -> Settings:
