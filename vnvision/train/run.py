@@ -188,9 +188,10 @@ def _claim(folder: Path, config: TrainConfig) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(folder / "config.yaml", to_yaml(config))
+    # run.json first: a kill between the two leaves a folder that can still be resumed.
     facts = {"config": config.model_dump(mode="json"), "threads": torch.get_num_threads()}
     atomic.write_json(folder / "run.json", facts)
+    atomic.write_text(folder / "config.yaml", to_yaml(config))
 
 
 def _kept_settings(folder: Path) -> Settings | None:
