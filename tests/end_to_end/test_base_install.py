@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_predict_in_a_base_install_has_no_torch(bundle, leaves, tmp_path):
+def test_predict_in_a_base_install_has_no_torch(bundle, leaves, config_file, tmp_path):
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not installed")
@@ -49,7 +49,10 @@ def test_predict_in_a_base_install_has_no_torch(bundle, leaves, tmp_path):
     )
     assert "extra train is not complete" in doctor.stdout
     trained = subprocess.run(
-        [venv / "bin" / "vnvision", "train", "x.yaml"], capture_output=True, text=True, cwd=tmp_path
+        [venv / "bin" / "vnvision", "train", config_file, f"data={leaves}", "output=run"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert trained.returncode == 2
     assert "vnvision[train]" in trained.stderr

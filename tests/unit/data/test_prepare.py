@@ -25,7 +25,11 @@ def draw(root, name):
         (root / label).mkdir(parents=True)
         for number in range(8):
             picture = cv2.resize(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8), (96, 96))
-            stem = f"C{number // 2 + 10}P{number // 2}ThinF_{label}_{number}" if name == "malaria" else str(number)
+            stem = (
+                f"C{number // 2 + 10}P{number // 2}ThinF_{label}_{number}"
+                if name == "malaria"
+                else str(number)
+            )
             cv2.imwrite(str(root / label / f"{stem}.png"), picture)
 
 
