@@ -121,10 +121,14 @@ def unpack_optimiser(
         for parameter in group["params"]:
             entries = by_name.get(names[id(parameter)])
             if entries:
-                optimiser.state[parameter] = {
-                    key: value if key == "step" else value.to(parameter.device)
-                    for key, value in entries.items()
-                }
+                optimiser.state[parameter] = {k: _like(parameter, v) for k, v in entries.items()}
+
+
+def _like(parameter: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """In the parameter's memory layout: a fused optimiser walks both by address, not by index."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value).detach()
 
 
 def _sync(path: Path) -> None:

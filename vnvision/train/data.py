@@ -173,6 +173,7 @@ def make_loader(
         collate_fn=Collate(table),
         worker_init_fn=_one_core if workers else None,
         prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # else starting a loader would move the global random state
     )
 
 

@@ -94,8 +94,6 @@ def train_step(
     for group, base in zip(engine.raw_optimiser.param_groups, engine.base_lrs, strict=True):
         group["lr"] = base * factor
     run.net.train()
-    # Seeding every step from its number leaves no random state to save, so a resume cannot drift.
-    torch.manual_seed(hash((config.seed, progress.serial, run.fabric.global_rank)) & 0x7FFFFFFF)
     loss_sum = 0.0
     for micro in range(config.accumulate):
         waited = time.perf_counter()
@@ -108,6 +106,10 @@ def train_step(
             probability=config.mix_probability,
             key=(config.seed, progress.serial, micro),
         )
+        # Seeding every forward pass from its number leaves no random state to save. After the batch is
+        # there: a loader draws from the same generator when it starts, which a resumed run does later.
+        key = (config.seed, progress.serial, micro, run.fabric.global_rank)
+        torch.manual_seed(hash(key) & 0x7FFFFFFF)
         with run.fabric.no_backward_sync(engine.model, enabled=micro + 1 < config.accumulate):
             loss = run.task.step(engine.model, batch)["loss"] / config.accumulate
             run.fabric.backward(loss)

@@ -82,3 +82,36 @@ def test_optimiser_state_survives_the_round_trip(make):
     step(one, first)
     step(two, second)
     assert torch.equal(one.weight, two.weight)
+
+
+def test_a_fused_optimiser_goes_on_bit_for_bit_in_channels_last(tmp_path):
+    """safetensors holds contiguous bytes; a fused step walks parameter and state by address."""
+    from safetensors.torch import load_file, save_file
+
+    def make():
+        torch.manual_seed(0)
+        net = torch.nn.Conv2d(4, 8, 3).to(memory_format=torch.channels_last)
+        return net, torch.optim.AdamW(net.parameters(), fused=True)
+
+    def step(net, optimiser):
+        x = (
+            torch.linspace(0, 1, 2 * 4 * 6 * 6)
+            .reshape(2, 4, 6, 6)
+            .contiguous(memory_format=torch.channels_last)
+        )
+        net(x).square().mean().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    one, first = make()
+    step(one, first)
+    names = {id(p): n for n, p in one.named_parameters()}
+    packed = {k: v.contiguous() for k, v in checkpoint.pack_optimiser(first, names).items()}
+    save_file(packed, tmp_path / "o.safetensors")
+    two, second = make()
+    two.load_state_dict(one.state_dict())
+    loaded = load_file(tmp_path / "o.safetensors")
+    checkpoint.unpack_optimiser(second, {id(p): n for n, p in two.named_parameters()}, loaded)
+    step(one, first)
+    step(two, second)
+    assert torch.equal(one.weight, two.weight)
