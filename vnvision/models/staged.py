@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -79,6 +79,43 @@ class StagedNet(nn.Module):
         for stage in self.stages[: self.n_frozen]:
             x = stage.run(x)
         return x
+
+    @torch.no_grad()
+    def adapt_norms(self, batches: Iterable[torch.Tensor]) -> int:
+        """Measure the frozen stages' BatchNorm statistics anew, over images of the set at hand.
+
+        Weights stay. A cell under a microscope has other channel means than the photographs a backbone
+        was trained on, and frozen stages would normalise by the latter for ever (Li et al., "Revisiting
+        Batch Normalization For Practical Domain Adaptation", 2016, section 3).
+
+        Args:
+            batches: images (N, C, H, W) each, counted alike.
+
+        Returns:
+            How many BatchNorm layers were measured; 0 leaves the network untouched.
+        """
+        tops = [top for stage in self.stages[: self.n_frozen] for top in stage.modules]
+        norms = [
+            module
+            for top in tops
+            for module in top.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+        ]
+        kept = [norm.momentum for norm in norms]
+        if not norms:
+            return 0
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # torch: the plain mean over batches
+            norm.train()
+        try:
+            for images in batches:
+                self.frozen(images)
+        finally:
+            for norm, momentum in zip(norms, kept, strict=True):
+                norm.momentum = momentum
+                norm.eval()
+        return len(norms)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What ``frozen`` gave -> logits (N, D)."""

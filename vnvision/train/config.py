@@ -26,6 +26,9 @@ class PhaseConfig(Record):
         ge=0,
         description="0: read pictures every epoch; V: keep what the frozen part makes of V views",
     )
+    adapt_norm: int = Field(
+        default=0, ge=0, description="batches to measure the frozen part's BatchNorm statistics on, before it"
+    )
     size_px: int | None = Field(default=None, ge=16)
     lr: float | None = Field(default=None, gt=0)
     layer_decay: float | None = Field(default=None, gt=0, le=1)
@@ -111,6 +114,8 @@ class TrainConfig(Record):
         for index, phase in self._numbered:
             if phase.cache_views and phase.train == "all":
                 raise ValueError(f"phases.{index}: cache_views needs a frozen part, but train is 'all'")
+            if phase.adapt_norm and phase.train == "all":
+                raise ValueError(f"phases.{index}: adapt_norm needs a frozen part, but train is 'all'")
         return self
 
     @property

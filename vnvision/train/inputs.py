@@ -69,6 +69,18 @@ def cached_feed(run: Run, size_px: int, augment: AugmentSpec, views: int) -> Fee
     return feed
 
 
+def adapt_norms(run: Run, size_px: int, augment: AugmentSpec, batches: int) -> None:
+    """Measure the frozen part's BatchNorm statistics on augmented training pictures.
+
+    Every process reads the same ones, so that all end with the same statistics.
+    """
+    pictures, size = _pictures(run, run.train, size_px, augment), run.config.batch_size
+    steps = Steps(len(run.train), size, accumulate=1, seed=run.config.seed, start=0, stop=batches)
+    loader = make_loader(pictures, steps, workers=run.config.workers, table=worker_table(run))
+    measured = run.net.adapt_norms(to_device(run, images) for _, images in loader)
+    run.log.say(f"measured {measured} frozen BatchNorm layers anew on {batches} batches")
+
+
 def features(run: Run, pictures: Pictures, epoch: int, views: int = 1) -> torch.Tensor:
     """The frozen stages' output for every picture, in order (N, ...), maps as float16.
 

@@ -16,7 +16,7 @@ from vnvision.tasks.mix import mix
 from vnvision.train import checkpoint
 from vnvision.train.data import Steps, balanced_weights
 from vnvision.train.engine import Engine, build_engine, restore, save
-from vnvision.train.inputs import Feed, cached_feed, picture_feed
+from vnvision.train.inputs import Feed, adapt_norms, cached_feed, picture_feed
 from vnvision.train.schedule import warmup_cosine
 from vnvision.train.state import Progress, Run
 from vnvision.train.trial import choose_settings
@@ -52,6 +52,9 @@ def run_phase(run: Run, progress: Progress, resumed: Path | None) -> None:
     phase = config.phases[progress.phase]
     run.net.freeze_before(phase.train)
     run.net.to(memory_format=torch.channels_last if run.channels_last else torch.contiguous_format)
+    size_px, augment = phase.size_px or config.size_px, config.phase_augment(progress.phase)
+    if phase.adapt_norm and progress.step == 0:
+        adapt_norms(run, size_px, augment, phase.adapt_norm)
     feed = _feed(run, progress.phase)
     per_epoch = _steps(run, 0, 0).per_epoch
     total = per_epoch * config.phase_epochs(progress.phase)

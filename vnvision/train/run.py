@@ -22,6 +22,7 @@ from vnvision.imaging import Preprocessor
 from vnvision.models import StagedNet, build_backbone
 from vnvision.tasks import build_task
 from vnvision.train import checkpoint
+from vnvision.train.allocator import keep_freed_memory
 from vnvision.train.config import TrainConfig, to_yaml
 from vnvision.train.finish import finish
 from vnvision.train.logs import RunLog
@@ -64,6 +65,8 @@ def train(config: TrainConfig, *, quiet: bool = False) -> Path:
     folder = Path(config.output)
     threads = _threads(config, folder)
     fabric = _fabric(config)
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
     if fabric.global_rank == 0:
         _claim(folder, config)
     fabric.barrier()

@@ -63,3 +63,30 @@ def test_dropout_is_applied_once_where_the_pooling_is_frozen():
 def test_an_unknown_stage_lists_the_stages(net):
     with pytest.raises(ConfigError, match=r"no stage 'blocks\.99'.*head"):
         net.freeze_before("blocks.99")
+
+
+def test_adapted_norms_hold_the_mean_and_variance_of_the_images_and_only_below_the_cut():
+    torch.manual_seed(0)
+    net = StagedNet(build_backbone("test_efficientnet", 5, weights="none"))
+    net.freeze_before("blocks.2")
+    net.train()
+    before = {k: v.clone() for k, v in net.net.state_dict().items()}
+    batches = [3 + 2 * torch.randn(8, 3, 64, 64) for _ in range(3)]
+    count = net.adapt_norms(batches)
+    stem = [net.net.conv_stem(x).detach() for x in batches]
+    mean = torch.stack([x.mean((0, 2, 3)) for x in stem]).mean(0)
+    variance = torch.stack([x.var((0, 2, 3)) for x in stem]).mean(0)
+    torch.testing.assert_close(net.net.bn1.running_mean, mean)
+    torch.testing.assert_close(net.net.bn1.running_var, variance)
+    changed = {
+        k for k, v in net.net.state_dict().items() if not torch.equal(v, before[k]) and "num_batches" not in k
+    }
+    assert len(changed) == 2 * count
+    assert not any(k.startswith(("blocks.2", "blocks.3", "conv_head", "classifier")) for k in changed)
+    assert net.net.bn1.momentum == pytest.approx(0.1)
+    assert not net.net.bn1.training
+
+
+def test_adapting_without_frozen_norms_does_nothing():
+    net = StagedNet(build_backbone("test_efficientnet", 5, weights="none"))
+    assert net.adapt_norms([torch.randn(2, 3, 64, 64)]) == 0

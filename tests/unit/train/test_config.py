@@ -88,3 +88,8 @@ def test_unreadable_files_are_one_line(tmp_path):
     bad.write_text("just words")
     with pytest.raises(ConfigError, match="not a configuration"):
         load_config(bad)
+
+
+def test_adapting_norms_needs_a_frozen_part():
+    with pytest.raises(ConfigError, match="adapt_norm needs a frozen part"):
+        load_config({"data": "m.csv", "phases": [{"train": "all", "adapt_norm": 4}]})
