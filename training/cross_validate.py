@@ -57,7 +57,7 @@ def held_out(out: Path) -> tuple[list[str], np.ndarray, float]:
     _, part, _ = parts(TrainConfig.model_validate(predictor.config))
     answers = [predictor.logits([read(file).image]).argmax(1)[0] for file in part.files]
     seconds = json.loads((out / "report.json").read_text())["model"]["train_seconds"]
-    return part.manifest.group_keys(), np.array(answers) == part.targets.numpy(), seconds
+    return part.manifest.group_keys(), np.array(answers) == part.raw, seconds
 
 
 def row(

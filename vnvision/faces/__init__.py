@@ -1,0 +1,1 @@
+"""Faces at run time: detect, embed, verify, and galleries of enrolled people. Loads no torch."""
