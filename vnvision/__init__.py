@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 _PACKAGES = ("train", "evaluate", "export")
 _NAMES = {
+    "FaceEngine": "vnvision.faces.engine",
     "load_bundle": "vnvision.runtime",
     "quickstart": "vnvision.api",
     "read": "vnvision.imaging",
@@ -27,6 +28,7 @@ _NAMES = {
     "VnvisionError": "vnvision.errors",
 }
 __all__ = [
+    "FaceEngine",
     "Label",
     "PreprocessSpec",
     "Preprocessor",
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from vnvision.api import evaluate, export, quickstart, train
     from vnvision.data.manifest import read_manifest
     from vnvision.errors import VnvisionError
+    from vnvision.faces.engine import FaceEngine
     from vnvision.imaging import Preprocessor
     from vnvision.imaging.read import read as read
     from vnvision.runtime import load_bundle

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from vnvision import __version__
-from vnvision.cli import data, doctor, evaluate, export, models, predict, quickstart, train
+from vnvision.cli import data, doctor, evaluate, export, face, models, predict, quickstart, train
 from vnvision.errors import VnvisionError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("export")(export.export)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
+app.add_typer(face.app, name="face")
 
 
 @app.callback(invoke_without_command=True)

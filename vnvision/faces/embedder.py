@@ -80,7 +80,8 @@ class SFace:
                 batch = np.concatenate([batch, batch[..., ::-1]])
             raw = self._engine.run(batch)[0]
             result[at : at + len(part)] = raw[: len(part)] + raw[len(part) :] if self.flip else raw
-        return result / np.linalg.norm(result, axis=1, keepdims=True)
+        result /= np.linalg.norm(result, axis=1, keepdims=True)
+        return result
 
     def close(self) -> None:
         """Free the model."""

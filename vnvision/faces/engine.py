@@ -118,10 +118,10 @@ def area(face: Face) -> float:
 
 def _batches(pictures: Sequence[Picture]) -> Iterator[list[np.ndarray]]:
     for at in range(0, len(pictures), _PICTURES_AT_ONCE):
-        yield [_decoded(picture) for picture in pictures[at : at + _PICTURES_AT_ONCE]]
+        yield [decoded(picture) for picture in pictures[at : at + _PICTURES_AT_ONCE]]
 
 
-def _decoded(picture: Picture) -> np.ndarray:
+def decoded(picture: Picture) -> np.ndarray:
     """An RGB uint8 array; 16 bit is scaled by its full range, four channels lose their transparency."""
     if isinstance(picture, np.ndarray):
         image = picture[..., None] if picture.ndim == 2 else picture
