@@ -1,0 +1,30 @@
+"""Galleries of enrolled people: encrypted at rest, with consent and expiry, and audited. Loads no torch.
+
+    key = GalleryKey.from_file("gallery.key")
+    with Gallery.open("staff.db", key=key, model=spec.fingerprint(), dim=128, create=True) as gallery:
+        gallery.enroll("e-17", embeddings, consent=consent, purpose="door", expires=expires)
+        answers = gallery.identify(queries, threshold=0.42)
+
+``MilvusGallery`` in ``vnvision.faces.gallery.milvus`` has the same face over a Milvus server.
+"""
+
+from __future__ import annotations
+
+from vnvision.faces.gallery.audit import AuditEntry, AuditHead
+from vnvision.faces.gallery.gallery import Gallery
+from vnvision.faces.gallery.keys import KEY_VARIABLE, GalleryKey, create_key_file
+from vnvision.faces.gallery.people import Candidate, Consent, Enrolment, Identification, Person
+
+__all__ = [
+    "KEY_VARIABLE",
+    "AuditEntry",
+    "AuditHead",
+    "Candidate",
+    "Consent",
+    "Enrolment",
+    "Gallery",
+    "GalleryKey",
+    "Identification",
+    "Person",
+    "create_key_file",
+]
