@@ -14,9 +14,9 @@ def keep_freed_memory() -> bool:
     """Have ``malloc`` reuse freed blocks instead of handing them back to the system.
 
     glibc maps every block above 32 MiB anew and unmaps it when freed, so that each activation of each step
-    begins with the kernel clearing its pages. At 224 pixels and batch 32 that was half to two thirds of a training
-    step (``training/LOG.md``). Afterwards the process keeps its peak until it ends, which is what a training
-    process needs anyhow. Nothing computed changes.
+    begins with the kernel clearing its pages. At 224 pixels and batch 32 that was half to two thirds of a
+    training step (``training/LOG.md``). Afterwards the process keeps its peak until it ends, which is what
+    a training process needs anyhow. Nothing computed changes.
 
     Returns:
         Whether it took effect: False outside glibc, where nothing was changed.
