@@ -1,9 +1,9 @@
-"""Open-set search in a gallery: who is found, and who is found that is not there (ISO/IEC 19795-1).
+"""Open-set search in a gallery: who is found, and who is found that is not there.
 
 A probe is *mated* where its subject is enrolled. A search answers with enrolled subjects in order of score,
 those at or above the threshold. TPIR is the share of mated searches whose answer holds the right subject at
 rank R or better; FPIR the share of non-mated searches that answer with anybody. A subject enrolled with
-several images scores with the best of them.
+several images scores with the best of them. Terms after ISO/IEC 19795-1.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vnvision.errors import ConfigError, DataError
-from vnvision.metrics.verification import (
-    FmrThreshold,
-    SubjectCounts,
-    code_subjects,
-    rate_interval,
-    threshold_at_fmr,
-)
+from vnvision.metrics.intervals import rate_interval
+from vnvision.metrics.pairs import code_subjects
+from vnvision.metrics.subjects import SubjectCounts
+from vnvision.metrics.thresholds import FmrThreshold, threshold_at_fmr
 from vnvision.records import Metric
 from vnvision.spec import Record
 
@@ -120,14 +117,10 @@ def search_blocks(
     order = np.argsort(enrolled, kind="stable")
     starts = np.searchsorted(enrolled[order], np.arange(n_enrolled))
     top, mate = np.empty(n_probes), np.full(n_probes, np.nan)
-    rank = np.zeros(n_probes, np.int64)
-    at = 0
+    rank, at = np.zeros(n_probes, np.int64), 0
     for block in blocks:
+        _check_block(block, at, n_probes, n_gallery)
         end = at + len(block)
-        if block.ndim != 2 or block.shape[1] != n_gallery or end > n_probes:
-            raise DataError("scores do not fit", expected=f"{n_probes} x {n_gallery}", got=str(block.shape))
-        if not np.isfinite(block).all():
-            raise DataError("a score is not finite", expected="cosines", got="NaN or infinity")
         best = np.maximum.reduceat(block[:, order], starts, axis=1)
         top[at:end] = best.max(axis=1)
         rows = np.flatnonzero(wanted[at:end] < n_enrolled)
@@ -140,13 +133,21 @@ def search_blocks(
     return Searches(top, mate, rank, wanted, n_enrolled)
 
 
+def _check_block(block: np.ndarray, at: int, n_probes: int, n_gallery: int) -> None:
+    """Refuse scores that do not fit the rows from ``at`` on, or are not finite."""
+    if block.ndim != 2 or block.shape[1] != n_gallery or at + len(block) > n_probes:
+        raise DataError("scores do not fit", expected=f"{n_probes} x {n_gallery}", got=str(block.shape))
+    if not np.isfinite(block).all():
+        raise DataError("a score is not finite", expected="cosines", got="NaN or infinity")
+
+
 def _share(errors: np.ndarray, subjects: np.ndarray, level: float) -> Metric:
     """The share of searches that err, with its interval over the probes' subjects."""
     n = int(subjects.max()) + 1 if len(subjects) else 0
     return rate_interval(SubjectCounts.from_comparisons(subjects, subjects, errors, n), level=level)
 
 
-def _complement(metric: Metric) -> Metric:
+def complement(metric: Metric) -> Metric:
     """The share of searches that do not err."""
     if metric.value is None:
         return metric
@@ -191,7 +192,7 @@ def tpir_at_fpir(
     return TpirAtFpir(
         at=at,
         rank=deep,
-        tpir=_complement(_share(missed, searches.subjects[mated], level)),
+        tpir=complement(_share(missed, searches.subjects[mated], level)),
         fpir=_share(searches.top_score[~mated] >= at.threshold, searches.subjects[~mated], level),
     )
 
@@ -217,6 +218,6 @@ def cmc(searches: Searches, max_rank: int = 20, *, level: float = 0.95) -> tuple
         raise DataError("a CMC needs mated searches", expected="one or more", got="0")
     ranks, subjects = searches.mate_rank[mated], searches.subjects[mated]
     return tuple(
-        _complement(_share(ranks > k, subjects, level))
+        complement(_share(ranks > k, subjects, level))
         for k in range(1, min(max_rank, searches.n_enrolled) + 1)
     )

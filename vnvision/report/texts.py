@@ -255,6 +255,25 @@ NOTES: dict[str, str] = {
     note.LEFT_OUT: "trung bình trên các lớp có mặt, không xác định cho {labels}",
     note.EMPTY_MACRO: "không xác định cho lớp nào",
     note.NOTHING_KEPT: "mọi câu trả lời đều bị giữ lại: không xác định",
+    note.NO_COMPARISONS: "không có phép so sánh nào: không xác định",
+    note.EFFECTIVE: (
+        "không có biến thiên: khoảng Clopper-Pearson chính xác trên {number} phép so sánh hữu hiệu"
+    ),
+    note.NO_REFERENCE_ERRORS: "nhóm tham chiếu không có lỗi nào: không tính được tỉ số",
+    note.FEW_SUBJECTS: "{group}: {subjects} người, ít hơn {limit}",
+    note.FEW_COMPARISONS: (
+        "{group}: {n} phép so sánh giữa hai người khác nhau, ít hơn {needed} phép mà FMR {target} cần có"
+    ),
+    note.NO_FALSE_MATCH: (
+        "{group}: không có lần nhận nhầm nào, chỉ cho thấy FMR dưới {high} chứ không phải bằng 0"
+    ),
+    note.NO_FALSE_NON_MATCH: (
+        "{group}: không có lần bỏ sót nào, chỉ cho thấy FNMR dưới {high} chứ không phải bằng 0"
+    ),
+    note.NOBODY_ENROLLED: (
+        "{group}: không có phép so sánh nào, tỉ lệ không lấy được mẫu khuôn mặt {rate} trên {n} lần thử"
+    ),
+    note.NO_KNOWN_GROUP: "đã bỏ qua {images} ảnh chưa biết thuộc nhóm nào",
     warning.SMALL: (
         "tập kiểm tra nhỏ: {images} ảnh trong {groups} nhóm; khoảng tin cậy rộng, và có thể vẫn còn quá hẹp"
     ),

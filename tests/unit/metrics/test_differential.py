@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 
 from vnvision.errors import DataError
-from vnvision.metrics import differential
+from vnvision.metrics import group_counts, notes
 from vnvision.metrics.differential import (
     DifferentialReport,
     Enrolment,
-    count_all_pairs,
-    count_pairs,
     differential_report,
     failure_to_enrol,
     ratio,
 )
+from vnvision.metrics.group_counts import count_all_pairs, count_pairs
 from vnvision.records import Metric
 
 DIM = 16
@@ -84,7 +83,7 @@ def test_streamed_counts_agree_with_a_list_of_all_pairs_and_with_plain_loops():
 def test_false_matches_are_summed_on_the_way(monkeypatch):
     x, subjects, groups = study(np.random.default_rng(0), 12)
     whole = count_all_pairs(x, subjects, groups, 0.0, block=16)
-    monkeypatch.setattr(differential, "_MOST_WAITING", 10)
+    monkeypatch.setattr(group_counts, "_MOST_WAITING", 10)
     parts = count_all_pairs(x, subjects, groups, 0.0, block=16)
     for cell, counts in whole.impostor.items():
         assert parts.impostor[cell].errors.tolist() == counts.errors.tolist()
@@ -118,7 +117,7 @@ def test_no_error_gives_an_upper_bound_and_a_warning():
         f"a: no false match seen, which shows an FMR below {row.fmr.high:.2g} and not one of zero",
     )
     assert report.groups[1].fmr_ratio.value is None
-    assert report.groups[1].fmr_ratio.note == differential.NO_REFERENCE_ERRORS
+    assert report.groups[1].fmr_ratio.note == notes.NO_REFERENCE_ERRORS
     everything = differential_report(count_all_pairs(*study(np.random.default_rng(1), 40), -0.999))
     assert "no false non-match seen" in everything.groups[2].warnings[0]
     assert everything.groups[2].fmr.value == 1.0
