@@ -55,7 +55,10 @@ def run_phase(run: Run, progress: Progress, resumed: Path | None) -> None:
     size_px, augment = phase.size_px or config.size_px, config.phase_augment(progress.phase)
     if phase.adapt_norm and progress.step == 0:
         adapt_norms(run, size_px, augment, phase.adapt_norm)
-    feed = _feed(run, progress.phase)
+    if phase.cache_views:
+        feed = cached_feed(run, size_px, augment, phase.cache_views)
+    else:
+        feed = picture_feed(run, size_px, augment)
     per_epoch = _steps(run, 0, 0).per_epoch
     total = per_epoch * config.phase_epochs(progress.phase)
     if run.settings is None and not phase.cache_views:
@@ -129,14 +132,6 @@ def train_step(
     if engine.ema is not None:
         engine.ema.update(run.net, step=progress.step)
     return loss_sum
-
-
-def _feed(run: Run, index: int) -> Feed:
-    phase, augment = run.config.phases[index], run.config.phase_augment(index)
-    size_px = phase.size_px or run.config.size_px
-    if phase.cache_views:
-        return cached_feed(run, size_px, augment, phase.cache_views)
-    return picture_feed(run, size_px, augment)
 
 
 def _steps(run: Run, start: int, stop: int) -> Steps:
