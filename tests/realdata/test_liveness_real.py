@@ -13,7 +13,8 @@ import pytest
 from vnvision.engines import open_engine
 from vnvision.faces.liveness import Liveness, context_box
 from vnvision.imaging import Preprocessor
-from vnvision.metrics.attacks import apcer_at_bpcer, attack_rates, bpcer_at_apcer
+from vnvision.metrics.attack_points import apcer_at_bpcer, bpcer_at_apcer
+from vnvision.metrics.attacks import attack_rates
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")

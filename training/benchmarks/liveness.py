@@ -27,15 +27,8 @@ from vnvision.faces.detector import YuNet
 from vnvision.faces.engine import area
 from vnvision.faces.liveness import Liveness, context_box, context_factor
 from vnvision.imaging import read
-from vnvision.metrics.attacks import (
-    AttackPoint,
-    AttackRates,
-    Presentations,
-    apcer_at_bpcer,
-    attack_rates,
-    bpcer_at_apcer,
-    detection_eer,
-)
+from vnvision.metrics.attack_points import AttackPoint, apcer_at_bpcer, bpcer_at_apcer, detection_eer
+from vnvision.metrics.attacks import AttackRates, Presentations, attack_rates
 from vnvision.metrics.bootstrap import ClusterBootstrap, resample, summarise
 from vnvision.metrics.ranking import RankedScores
 from vnvision.records import Face, Metric

@@ -6,7 +6,6 @@ threshold``. An attack belongs to a species: one kind of instrument made in one 
     APCER(s)  attacks of species s that pass / attacks of species s
     BPCER     bona fide presentations that do not pass / bona fide presentations
     APNRR(s)  attacks of species s without a response / attacks of species s; BPNRR likewise
-    D-EER(s)  the rate at the threshold where APCER(s) = BPCER
     ACER      (worst APCER + BPCER) / 2
 
 State the worst APCER and BPCER side by side: the standard's view is that a system is as weak as its worst
@@ -34,19 +33,14 @@ import numpy as np
 
 from vnvision.errors import ConfigError, DataError
 from vnvision.metrics import notes
-from vnvision.metrics.bootstrap import ClusterBootstrap, resample, summarise
 from vnvision.metrics.intervals import rate_interval
 from vnvision.metrics.pairs import code_subjects
 from vnvision.metrics.subjects import SubjectCounts
-from vnvision.metrics.thresholds import TOLERANCE, check_rate, rule_of_three
 from vnvision.records import Metric
 from vnvision.spec import Record
 
 NoResponse = Literal["apart", "attack"]
 BONA_FIDE = -1
-
-TOGETHER = "interval holds for all {number} rates behind it together"
-NOT_ALL = "not defined for {species}, left out"
 
 
 class SpeciesRates(Record):
@@ -68,30 +62,6 @@ class AttackRates(Record):
     bpcer: Metric
     bpnrr: Metric
     acer: Metric
-
-
-class AttackPoint(Record):
-    """The rates at the threshold that holds one of them.
-
-    ``achieved`` is the fixed rate at the threshold. ``supported`` is False where fewer than ``needed`` =
-    3 / target presentations stand behind it (for APCER: of any species); the threshold is then a guess.
-    """
-
-    fixed: Literal["apcer", "bpcer"]
-    target: float
-    achieved: float
-    n: int
-    needed: int
-    supported: bool
-    rates: AttackRates
-
-
-class DetectionEer(Record):
-    """Where one species' APCER meets BPCER, among the presentations that got a response."""
-
-    species: str
-    rate: Metric
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +170,7 @@ def attack_rates(
     )
     known = {row.species: row.apcer.value for row in rows if row.apcer.value is not None}
     missing = ", ".join(name for name in data.names if name not in known)
-    note = NOT_ALL.format(species=missing) if missing else None
+    note = notes.NOT_ALL.format(species=missing) if missing else None
     few, more = (1 - (1 - level) / max(number, 1) for number in (len(known), len(known) + 1))
     worst = [apcer(name, few) for name in known]
     both = [*(apcer(name, more) for name in known), bpcer(more)] if known else []
@@ -214,111 +184,6 @@ def attack_rates(
         bpnrr=_rate(data, bona_fide, ~data.answered, level),
         acer=_together(both, _half_sum, level, note),
     )
-
-
-def apcer_at_bpcer(
-    data: Presentations, target: float, *, no_response: NoResponse = "apart", level: float = 0.95
-) -> AttackPoint:
-    """The rates at the highest threshold whose BPCER is at most ``target``.
-
-    Raises:
-        ConfigError: ``target`` is outside (0, 1].
-        DataError: no bona fide presentation got a response, or too few did for the target.
-    """
-    check_rate(target)
-    scores, n = _of_kind(data, BONA_FIDE, no_response)
-    allowed = int(np.floor(target * n + TOLERANCE)) - (n - len(scores))
-    if allowed < 0 or not len(scores):
-        raise DataError(
-            f"no threshold holds a BPCER of {target:g}",
-            expected="responses to bona fide presentations",
-            got=f"{len(scores)} of {n}" if n else "none",
-        )
-    above = np.nextafter(scores[-1], np.inf)
-    threshold = float(scores[allowed] if allowed < len(scores) else above)
-    rates = attack_rates(data, threshold, no_response=no_response, level=level)
-    return _point("bpcer", target, rates.bpcer, n, rates)
-
-
-def bpcer_at_apcer(
-    data: Presentations, target: float, *, no_response: NoResponse = "apart", level: float = 0.95
-) -> AttackPoint:
-    """The rates at the lowest threshold whose APCER is at most ``target`` for every species.
-
-    Raises:
-        ConfigError: ``target`` is outside (0, 1].
-        DataError: no attack got a response.
-    """
-    check_rate(target)
-    kinds = [_of_kind(data, code, no_response) for code in range(len(data.names))]
-    answered = data.scores[data.answered]
-    if not any(len(scores) for scores, _ in kinds):
-        raise DataError("no attack got a response", expected="one or more", got="0")
-    threshold = float(answered.min())
-    for scores, n in kinds:
-        allowed = int(np.floor(target * n + TOLERANCE))
-        if allowed < len(scores):
-            threshold = max(threshold, float(np.nextafter(scores[len(scores) - 1 - allowed], np.inf)))
-    rates = attack_rates(data, threshold, no_response=no_response, level=level)
-    fewest = min(n for _, n in kinds if n)
-    return _point("apcer", target, rates.worst_apcer, fewest, rates)
-
-
-def detection_eer(
-    data: Presentations, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95
-) -> tuple[DetectionEer, ...]:
-    """D-EER of each species that got a response, straight between neighbouring thresholds.
-
-    Intervals are percentile intervals over resampled subjects, in each of which the threshold is found
-    again; there is none where all resamples agree, as for scores that do not overlap.
-
-    Raises:
-        DataError: no bona fide presentation, or no attack, got a response.
-    """
-    found = []
-    for code, name in enumerate(data.names):
-        rows = data.answered & np.isin(data.species, (code, BONA_FIDE))
-        scores, attack = data.scores[rows], data.species[rows] == code
-        if attack.all() or not attack.any():
-            continue
-        meet = _Meeting(scores, attack)
-        bootstrap = ClusterBootstrap(data.subjects[rows].tolist(), n_boot, seed)
-        draws = resample(meet, bootstrap).get("rate")
-        rate, threshold = (float(values[0]) for values in meet(np.ones((len(scores), 1))).values())
-        metric = summarise(rate, draws, n=len(scores), n_groups=bootstrap.n_groups, level=level)
-        found.append(DetectionEer(species=name, rate=metric, threshold=threshold))
-    if not found:
-        raise DataError("D-EER needs both kinds of response", expected="to attacks and to bona fide ones")
-    return tuple(found)
-
-
-class _Meeting:
-    """Where APCER = BPCER, under weights (N, b): ``rate`` (b,) and ``threshold`` (b,)."""
-
-    def __init__(self, scores: np.ndarray, attack: np.ndarray) -> None:
-        self._order = np.argsort(scores, kind="stable")
-        self._attack = attack[self._order, None]
-        levels, first = np.unique(scores[self._order], return_index=True)
-        self._thresholds = np.append(levels, np.nextafter(levels[-1], np.inf))
-        self._below = np.append(first, len(scores))  # how many scores lie below each threshold
-
-    def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        ranked = weights[self._order]
-        zero = np.zeros((1, weights.shape[1]))
-        attacks, others = (
-            np.concatenate([zero, np.cumsum(ranked * kind, axis=0)]) for kind in (self._attack, ~self._attack)
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            apcer = 1 - attacks[self._below] / attacks[-1]
-            bpcer = others[self._below] / others[-1]
-        columns = np.arange(weights.shape[1])
-        after = np.maximum(np.argmax(bpcer >= apcer, axis=0), 1)  # at the lowest threshold all pass
-        before = after - 1
-        gap = (apcer - bpcer)[before, columns]
-        part = gap / (gap - (apcer - bpcer)[after, columns])
-        low, high = self._thresholds[before], self._thresholds[after]
-        rate = bpcer[before, columns] + part * (bpcer[after, columns] - bpcer[before, columns])
-        return {"rate": rate, "threshold": low + part * (high - low)}
 
 
 def _rate(data: Presentations, among: np.ndarray, errors: np.ndarray, level: float) -> Metric:
@@ -348,27 +213,6 @@ def _together(
         return Metric(value=None, n=n, level=level, note=notes.join(note, notes.NO_IMAGES))
     if min(len(ends["low"]), len(ends["high"])) < len(parts):
         return Metric(value=combine(ends["value"]), n=n, level=level, note=notes.join(note, notes.ONE_GROUP))
-    said = TOGETHER.format(number=len(parts)) if len(parts) > 1 else parts[0].note
+    said = notes.TOGETHER.format(number=len(parts)) if len(parts) > 1 else parts[0].note
     found = {name: combine(values) for name, values in ends.items()}
     return Metric(n=n, level=level, note=notes.join(note, said), **found)
-
-
-def _of_kind(data: Presentations, code: int, no_response: NoResponse) -> tuple[np.ndarray, int]:
-    """Sorted scores of one kind of presentation, and how many its rates are shares of."""
-    kind = data.species == code
-    return np.sort(data.scores[kind & data.answered]), int((kind & data.counted(no_response)).sum())
-
-
-def _point(
-    fixed: Literal["apcer", "bpcer"], target: float, metric: Metric, n: int, rates: AttackRates
-) -> AttackPoint:
-    needed = rule_of_three(target)
-    return AttackPoint(
-        fixed=fixed,
-        target=target,
-        achieved=metric.value or 0.0,
-        n=n,
-        needed=needed,
-        supported=n >= needed,
-        rates=rates,
-    )

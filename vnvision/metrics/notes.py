@@ -30,6 +30,8 @@ NO_FALSE_MATCH = "{group}: no false match seen, which shows an FMR below {high} 
 NO_FALSE_NON_MATCH = "{group}: no false non-match seen, which shows an FNMR below {high} and not one of zero"
 NOBODY_ENROLLED = "{group}: no comparison at all, failure to enrol {rate} of {n} attempts"
 NO_KNOWN_GROUP = "{images} images without a known group left out"
+TOGETHER = "interval holds for all {number} rates behind it together"
+NOT_ALL = "not defined for {species}, left out"
 SEPARATOR = "; "
 
 

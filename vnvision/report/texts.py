@@ -273,6 +273,8 @@ NOTES: dict[str, str] = {
     note.NOBODY_ENROLLED: (
         "{group}: không có phép so sánh nào, tỉ lệ không lấy được mẫu khuôn mặt {rate} trên {n} lần thử"
     ),
+    note.TOGETHER: "khoảng tin cậy đúng đồng thời cho cả {number} tỉ lệ tạo nên nó",
+    note.NOT_ALL: "không xác định được cho {species}, đã bỏ qua",
     note.NO_KNOWN_GROUP: "đã bỏ qua {images} ảnh chưa biết thuộc nhóm nào",
     warning.SMALL: (
         "tập kiểm tra nhỏ: {images} ảnh trong {groups} nhóm; khoảng tin cậy rộng, và có thể vẫn còn quá hẹp"

@@ -7,16 +7,14 @@ import pytest
 
 from vnvision.errors import ConfigError, DataError
 from vnvision.metrics import notes
-from vnvision.metrics.attacks import (
+from vnvision.metrics.attack_points import (
     AttackPoint,
-    AttackRates,
     DetectionEer,
-    Presentations,
     apcer_at_bpcer,
-    attack_rates,
     bpcer_at_apcer,
     detection_eer,
 )
+from vnvision.metrics.attacks import AttackRates, Presentations, attack_rates
 from vnvision.metrics.bootstrap import clopper_pearson
 from vnvision.metrics.verification import eer
 
