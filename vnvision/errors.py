@@ -11,18 +11,30 @@ class VnvisionError(Exception):
         expected: what would have been right.
         got: what was there instead.
         fix: what the user can do now.
+        vietnamese: the same line in Vietnamese, where users of clinic, farm or camera meet the error.
 
     The text is one line: ``problem: expected ..., got ...; fix``.
     """
 
     def __init__(
-        self, problem: str, *, expected: str | None = None, got: str | None = None, fix: str | None = None
+        self,
+        problem: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        fix: str | None = None,
+        vietnamese: str | None = None,
     ) -> None:
         self.problem = problem
         self.expected = expected
         self.got = got
         self.fix = fix
+        self.vietnamese = vietnamese
         super().__init__(self._line())
+
+    def in_both(self) -> str:
+        """The English line and, where there is one, the Vietnamese: ``English | Tiếng Việt``."""
+        return f"{self} | {' '.join(self.vietnamese.split())}" if self.vietnamese else str(self)
 
     def _line(self) -> str:
         facts = [f"expected {self.expected}"] if self.expected is not None else []
@@ -63,6 +75,9 @@ class MissingExtraError(VnvisionError):
     def __init__(self, package: str, extra: str) -> None:
         self.package = package
         self.extra = extra
+        command = f"pip install 'vnvision[{extra}]'"
         super().__init__(
-            f"{package} is not installed", fix=f"install it with: pip install 'vnvision[{extra}]'"
+            f"{package} is not installed",
+            fix=f"install it with: {command}",
+            vietnamese=f"chưa cài {package}; hãy cài bằng lệnh: {command}",
         )

@@ -8,7 +8,20 @@ import sys
 import typer
 
 from vnvision import __version__
-from vnvision.cli import data, doctor, evaluate, export, face, models, predict, quickstart, train
+from vnvision.cli import (
+    data,
+    doctor,
+    evaluate,
+    export,
+    face,
+    face_data,
+    face_eval,
+    face_gallery,
+    models,
+    predict,
+    quickstart,
+    train,
+)
 from vnvision.errors import VnvisionError
 
 app = typer.Typer(
@@ -25,6 +38,9 @@ app.command("export")(export.export)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
+face.app.add_typer(face_data.app)
+face.app.add_typer(face_eval.app)
+face.app.add_typer(face_gallery.app)
 app.add_typer(face.app, name="face")
 
 
@@ -45,7 +61,7 @@ def main() -> None:
     try:
         app()
     except VnvisionError as exc:
-        print(f"vnvision: {exc}", file=sys.stderr)
+        print(f"vnvision: {exc.in_both()}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("vnvision: stopped", file=sys.stderr)

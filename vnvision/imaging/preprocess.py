@@ -9,6 +9,7 @@ import numpy as np
 
 from vnvision.errors import ConfigError, DataError
 from vnvision.imaging import align, geometry
+from vnvision.imaging.depth import to_uint8
 from vnvision.imaging.voi import window, window_table
 from vnvision.spec import PreprocessSpec
 
@@ -111,7 +112,7 @@ class Preprocessor:
         if image.dtype == self._dtype:
             return image
         if image.dtype == np.uint16 and self._dtype == np.uint8:
-            return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            return to_uint8(image)
         raise DataError(
             "an image has the wrong dtype",
             expected=self.spec.input_dtype,

@@ -118,7 +118,8 @@ def show(value: Any) -> Html:
     return value if isinstance(value, Html) else both(lambda language: local(value, language))
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def pattern(template: str) -> re.Pattern[str]:
+    """What a filled template looks like; its fields are named groups."""
     parts = re.split(r"\{(\w+)\}", template)
     return re.compile(
         "".join(f"(?P<{part}>[^;]+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
@@ -128,18 +129,18 @@ def _pattern(template: str) -> re.Pattern[str]:
 def translated(text: str) -> str:
     """The Vietnamese of one note or warning; the text itself where it is not one of ours."""
     for english, vietnamese in NOTES.items():
-        found = _pattern(english).fullmatch(text)
+        found = pattern(english).fullmatch(text)
         if found:
-            fields = {name: _field(name, value) for name, value in found.groupdict().items()}
+            fields = {name: field_text(name, value) for name, value in found.groupdict().items()}
             return vietnamese.format(**fields)
     return text
 
 
-def _field(name: str, text: str) -> str:
+def field_text(name: str, text: str) -> str:
     """A field of a note: a nested note is translated, a decimal number gets its comma."""
     if name == "text":
         return translated(text)
-    return text.replace(".", ",") if re.fullmatch(r"\d+\.\d+", text) else text
+    return text.replace(".", ",") if re.fullmatch(r"\d+\.\d+(e[+-]?\d+)?", text) else text
 
 
 def show_note(text: str) -> Html:

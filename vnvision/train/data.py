@@ -16,6 +16,7 @@ from vnvision.data.manifest import Manifest
 from vnvision.data.sampling import sample_weights
 from vnvision.errors import DataError
 from vnvision.imaging import Preprocessor, read
+from vnvision.imaging.depth import to_uint8
 
 Key = tuple[int, int]
 
@@ -67,9 +68,7 @@ class Pictures(Dataset):
 
 def as_rgb8(image: np.ndarray) -> np.ndarray:
     """What augmentation takes: (H, W, 3) uint8; 16 bit is scaled by its full range, never by its content."""
-    if image.dtype == np.uint16:
-        image = cv2.convertScaleAbs(image, alpha=255.0 / 65535.0)
-        image = image[..., None] if image.ndim == 2 else image
+    image = to_uint8(image)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 

@@ -12,6 +12,7 @@ from vnvision.faces.detector import YuNet
 from vnvision.faces.engine import FaceEngine
 from vnvision.faces.graph import prepared
 from vnvision.faces.weights import find_weights
+from vnvision.imaging.depth import to_uint8
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,73 @@ def test_a_picture_without_a_face_is_one_clear_line(engine, tmp_path):
 
 
 def test_wrong_arrays_and_limits_are_refused(engine):
-    with pytest.raises(DataError, match="picture 1 cannot be searched"):
+    with pytest.raises(
+        DataError, match=r"a picture has the wrong dtype: expected uint8 or uint16, got float32"
+    ):
         engine.detect([face(96), np.zeros((8, 8, 3), np.float32)])
+    for shape in ((8,), (8, 8, 2), (8, 8, 5), (0, 8, 3), (1, 8, 8, 3)):
+        with pytest.raises(DataError) as caught:
+            engine.detect([np.zeros(shape, np.uint8)])
+        assert "a picture has the wrong shape: expected (H, W), (H, W, 1)" in str(caught.value)
+        assert f"got {shape}" in str(caught.value)
     with pytest.raises(ConfigError, match="limits are wrong"):
         YuNet(engine="onnxruntime", min_score=1.5)
+
+
+def test_files_bytes_and_arrays_of_one_picture_agree(engine, tmp_path):
+    picture = face(160)
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), picture[:, :, ::-1])
+    answers = engine.represent([picture, path, str(path), path.read_bytes()])
+    assert len(answers[0]) == 1
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_transparency_is_laid_on_white_at_any_depth(engine):
+    picture = face(200)
+    alpha = np.full((200, 200, 1), 255, np.uint8)
+    alpha[:, :40] = 0
+    expected = picture.copy()
+    expected[:, :40] = 255
+    four = np.concatenate([picture, alpha], axis=2)
+    assert engine.represent([four]) == engine.represent([expected])
+    deep = four.astype(np.uint16) * 257
+    assert engine.represent([deep]) == engine.represent([expected])
+
+
+def test_detect_leaves_embeddings_out_and_represent_adds_them(engine):
+    (plain,) = engine.detect([face(160)])[0]
+    (full,) = engine.represent([face(160)])[0]
+    assert plain.embedding is None
+    assert full.model_copy(update={"embedding": None}) == plain
+
+
+def test_align_and_embed_are_the_steps_of_represent(engine):
+    two = np.concatenate([face(200), face(200, tone=(150, 110, 80))], axis=1)
+    pictures = [two, np.full((60, 60, 3), 127, np.uint8)]
+    faces = engine.detect(pictures)
+    crops = engine.align(pictures, faces)
+    assert [crop.shape for crop in crops] == [(2, 112, 112, 3), (0, 112, 112, 3)]
+    assert crops[0].dtype == np.uint8
+    whole = [one.embedding for one in engine.represent(pictures)[0]]
+    np.testing.assert_allclose(engine.embed(crops[0]), whole, atol=1e-6)
+
+
+def test_the_default_verification_keeps_a_stated_rate(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("VNVISION_HOME", str(tmp_path))
+    answer = engine.verify(face(160), face(200, seed=3))
+    assert answer.same
+    assert answer.point.target == "fmr=1e-4"
+    assert answer.threshold == answer.point.threshold
+    named = engine.verify(face(160), face(200, seed=3), threshold="fmr=1e-3", population="lfw")
+    assert (named.point.population, named.point.target) == ("lfw", "fmr=1e-3")
+    assert named.similarity == answer.similarity
+    with pytest.raises(ConfigError, match="no threshold was measured for the population 'mars'"):
+        engine.verify(face(160), face(200), population="mars")
+
+
+def test_16_bits_become_8_by_rounding_the_full_range():
+    every = np.arange(65536, dtype=np.uint16)
+    np.testing.assert_array_equal(to_uint8(every), np.rint(every / 257).astype(np.uint8))
+    same = every[:256].astype(np.uint8)
+    np.testing.assert_array_equal(to_uint8(same), same)

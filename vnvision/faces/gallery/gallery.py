@@ -253,7 +253,7 @@ class Gallery:
         with self._store.write():
             records = read_records(self._store, self._vault, tag)
             if tag and not records:
-                raise DataError(f"nobody is enrolled as {person!r}", fix="see the ids with Gallery.list")
+                raise DataError(f"nobody is enrolled as {person!r}", fix="see who is: vnvision face list")
             subjects = [tag] if tag else []
             self._audit.append(now, "export", subjects, photos=len(records), embeddings=embeddings)
         return write_export(

@@ -72,7 +72,7 @@ class GalleryKey:
             raise ConfigError(
                 f"cannot read the gallery key {path}",
                 got=str(reason),
-                fix="create one with vnvision.faces.gallery.create_key_file",
+                fix="a gallery cannot be read without its own key: bring back your copy of it",
             ) from exc
         return cls(_from_hex(text, f"the key file {path}"))
 
