@@ -28,6 +28,7 @@ class Job(Record):
     """What a set of parts belongs to; parts of another job are not taken over."""
 
     schema_version: int = Field(default=1, ge=1, le=1)
+    detector: str
     model: str
     size: int
     manifest_sha256: str
@@ -46,6 +47,8 @@ def embed_pictures(
     rows_a_part: int = _ROWS_A_PART,
 ) -> Path:
     """Write the template of each picture's largest face to ``out``; a picture without one gets its reason.
+
+    Box, landmarks, the detector's score and the quality score go along.
 
     Work is kept in ``OUT.parts`` every 256 pictures. A run that was stopped goes on where it was; at the end
     the parts become one file, written whole, and go.
@@ -70,6 +73,7 @@ def embed_pictures(
     target = Path(out)
     parts = target.with_name(f"{target.name}.parts")
     job = Job(
+        detector=type(engine.detector).__name__,
         model=engine.embedder.fingerprint,
         size=engine.embedder.size,
         manifest_sha256=pictures.sha256,
@@ -141,7 +145,7 @@ def _make_parts(
         end = min(at + job.rows_a_part, job.n)
         file = parts / f"part-{number:06d}.parquet"
         if not file.is_file():
-            rows = list(_rows(engine, pictures, at, end))
+            rows = list(_rows(engine, pictures, at, end, quality=True))
             atomic.write_bytes(
                 file, parquet.to_bytes(rows, job.columns, job.model, job.size, job.manifest_sha256)
             )
@@ -184,9 +188,11 @@ def embed_in_memory(
     )
 
 
-def _rows(engine: FaceEngine, pictures: Pictures, at: int, end: int) -> Iterator[EmbeddedRow]:
+def _rows(
+    engine: FaceEngine, pictures: Pictures, at: int, end: int, quality: bool = False
+) -> Iterator[EmbeddedRow]:
     files = [pictures.root / path for path in pictures.paths[at:end]]
-    for index, found in enumerate(engine.found(files), at):
+    for index, found in enumerate(engine.found(files, quality=quality), at):
         face: Face | None = None
         if isinstance(found, DataError):
             reason = f"unreadable: {found}"

@@ -17,7 +17,7 @@ from vnvision.errors import DataError, MissingExtraError
 from vnvision.faces.embedded import EmbeddedFaces
 from vnvision.records import Face
 
-OWN = ("path", "reason", "n_faces", "score", "box_xyxy_px", "landmarks_px", "embedding")
+OWN = ("path", "reason", "n_faces", "score", "quality", "box_xyxy_px", "landmarks_px", "embedding")
 _MODEL, _MANIFEST, _VERSION = b"vnvision.model", b"vnvision.manifest_sha256", b"vnvision.schema_version"
 
 
@@ -82,6 +82,9 @@ def to_bytes(
         "reason": pa.array([row.reason for row in rows], pa.string()),
         "n_faces": pa.array([row.n_faces for row in rows], pa.int32()),
         "score": pa.array([face.score if face else None for face in faces], pa.float32()),
+        "quality": pa.array(
+            [(face.quality or {}).get("score") if face else None for face in faces], pa.float32()
+        ),
         "box_xyxy_px": pa.array(
             [list(face.box_xyxy_px) if face else None for face in faces], pa.list_(pa.float32())
         ),
