@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 
 from vnvision.engines import EngineName, available_engines, open_engine
-from vnvision.errors import ConfigError, DataError
+from vnvision.errors import ConfigError
 from vnvision.faces.graph import prepared
+from vnvision.faces.pictures import as_rgb
 from vnvision.records import Face
 
 _STRIDES = (8, 16, 32)
 _MULTIPLE_PX = 32
-_BATCH_PIXELS = 16 * 320 * 320  # of a batch: its maps take some 50 bytes a pixel
+_BATCH_PIXELS = 4 * 320 * 320  # its maps take some 50 bytes a pixel: those of larger batches leave the cache
 _MAX_FACES = 5000  # before overlapping ones are dropped
 _BORDER = 0.5  # of the picture's sides, for the second look
 
@@ -80,7 +81,7 @@ class YuNet:
         Raises:
             DataError: another shape or dtype; the picture's number is named.
         """
-        pictures = [_rgb(image, number) for number, image in enumerate(images)]
+        pictures = [as_rgb(image, number) for number, image in enumerate(images)]
         found = self._look(pictures, border=0.0)
         missed = [i for i, faces in enumerate(found) if not faces] if self.second_look else []
         for i, faces in zip(missed, self._look([pictures[i] for i in missed], border=_BORDER), strict=True):
@@ -128,25 +129,24 @@ class YuNet:
             # The network takes blue first.
             batch[row, :, top : top + height, left : left + width] = small[:, :, ::-1].transpose(2, 0, 1)
         outputs = self._engine.run(batch)
-        scores, boxes, points = _decode(outputs, size_px)
+        scores = _scores(outputs)
         for row, i in enumerate(part):
             # Shrinking rounds each side on its own, so each axis has a scale of its own.
             shape = np.array(pictures[i].shape[1::-1], np.float64)
             scale = np.maximum(np.round(shape * scales[i]), 1) / shape
-            found[i] = self._faces(scores[row], boxes[row], points[row], np.array(corners[row]), scale)
+            kept = np.flatnonzero(scores[row] >= self.min_score)
+            kept = kept[np.argsort(-scores[row, kept], kind="stable")][:_MAX_FACES]
+            if len(kept):
+                boxes, points = _decoded([output[row] for output in outputs], size_px, kept)
+                found[i] = self._faces(scores[row, kept], boxes, points, np.array(corners[row]), scale)
 
     def _faces(
         self, scores: np.ndarray, boxes: np.ndarray, points: np.ndarray, corner: np.ndarray, scale: np.ndarray
     ) -> tuple[Face, ...]:
-        kept = np.flatnonzero(scores >= self.min_score)
-        kept = kept[np.argsort(-scores[kept], kind="stable")][:_MAX_FACES]
-        if not len(kept):
-            return ()
-        sides = [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in boxes[kept].tolist()]
-        winners = cv2.dnn.NMSBoxes(sides, scores[kept].tolist(), self.min_score, self.overlap)
-        chosen = kept[np.sort(np.asarray(winners, dtype=np.int64).reshape(-1))]
+        sides = [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in boxes.tolist()]
+        winners = cv2.dnn.NMSBoxes(sides, scores.tolist(), self.min_score, self.overlap)
         faces = []
-        for k in chosen:
+        for k in np.sort(np.asarray(winners, dtype=np.int64).reshape(-1)):
             box = ((boxes[k].reshape(2, 2) - corner) / scale).reshape(4)
             marks = (points[k] - corner) / scale
             faces.append(
@@ -159,33 +159,27 @@ class YuNet:
         return tuple(faces)
 
 
-def _decode(
-    outputs: Sequence[np.ndarray], size_px: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Twelve maps -> scores (N, P), boxes (N, P, 4) x0 y0 x1 y1, landmarks (N, P, 5, 2), in input pixels."""
-    kinds = [outputs[i : i + 3] for i in range(0, 12, 3)]
-    scores, boxes, points = [], [], []
-    for level, stride in enumerate(_STRIDES):
-        cls, obj, box, kps = (kind[level] for kind in kinds)
-        rows, columns = size_px[0] // stride, size_px[1] // stride
-        cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
-        cell = cell.astype(np.float32)
-        scores.append(np.sqrt(np.clip(cls[..., 0], 0, 1) * np.clip(obj[..., 0], 0, 1)))
-        centre, half = (cell + box[..., :2]) * stride, np.exp(np.minimum(box[..., 2:], 20)) * stride / 2
-        boxes.append(np.concatenate([centre - half, centre + half], axis=-1))
-        marks = kps.reshape(*kps.shape[:2], 5, 2)
-        points.append((cell[:, None] + marks) * stride)
-    return np.concatenate(scores, 1), np.concatenate(boxes, 1), np.concatenate(points, 1)
+def _scores(outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Twelve maps -> scores (N, P) of all places."""
+    cls, obj = (np.concatenate(outputs[i : i + 3], axis=1)[..., 0] for i in (0, 3))
+    scores: np.ndarray = np.sqrt(np.clip(cls, 0, 1) * np.clip(obj, 0, 1))
+    return scores
 
 
-def _rgb(image: np.ndarray, number: int) -> np.ndarray:
-    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.dtype != np.uint8 or not image.size:
-        raise DataError(
-            f"picture {number} cannot be searched for faces",
-            expected="(H, W, 3) or (H, W, 1) uint8",
-            got=f"{image.shape} {image.dtype}",
-        )
-    return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+def _decoded(
+    maps: Sequence[np.ndarray], size_px: tuple[int, int], places: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One picture's maps -> boxes (K, 4) x0 y0 x1 y1, landmarks (K, 5, 2) at K places, in input pixels."""
+    box, marks = (np.concatenate(maps[i : i + 3])[places] for i in (6, 9))
+    rows, columns = ([side // stride for stride in _STRIDES] for side in size_px)
+    counts = np.multiply(rows, columns)
+    level = np.searchsorted(np.cumsum(counts), places, side="right")
+    within = places - (np.cumsum(counts) - counts)[level]
+    cell = np.stack([within % np.take(columns, level), within // np.take(columns, level)], 1)
+    cell, stride = cell.astype(np.float32), np.take(_STRIDES, level).astype(np.float32)[:, None]
+    centre, half = (cell + box[:, :2]) * stride, np.exp(np.minimum(box[:, 2:], 20)) * stride / 2
+    points = (cell[:, None] + marks.reshape(-1, 5, 2)) * stride[:, None]
+    return np.concatenate([centre - half, centre + half], axis=1), points
 
 
 def _padded(side: int, scale: float, border: float) -> int:

@@ -10,9 +10,13 @@ import numpy as np
 from vnvision.engines import EngineName, available_engines, open_engine
 from vnvision.errors import ConfigError
 from vnvision.faces.graph import prepared
+from vnvision.faces.prelu import for_onnxruntime
 from vnvision.imaging import Preprocessor
 from vnvision.records import Face
 from vnvision.spec import PreprocessSpec
+
+# OpenVINO shares a batch among its threads; in ONNX Runtime larger batches fall out of the cache.
+_BATCH: dict[EngineName, int] = {"openvino": 32, "onnxruntime": 2}
 
 
 class SFace:
@@ -27,7 +31,7 @@ class SFace:
     Args:
         engine: ``onnxruntime`` or ``openvino``; None takes the first one installed.
         threads: of one inference.
-        batch_size: crops a call of the network.
+        batch_size: crops a call of the network; None takes what was fastest on two cores.
         flip: average with the mirror image.
         folder: where the weights are; see ``find_weights``.
 
@@ -48,10 +52,12 @@ class SFace:
         *,
         engine: EngineName | None = None,
         threads: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         flip: bool = True,
         folder: str | Path | None = None,
     ) -> None:
+        engine = engine or available_engines()[0]
+        batch_size = _BATCH[engine] if batch_size is None else batch_size
         if batch_size < 1:
             raise ConfigError("batch_size is wrong", expected="1 or more", got=str(batch_size))
         path = prepared("sface", folder)
@@ -59,7 +65,8 @@ class SFace:
         spec = self.preprocess.model_copy(update={"flip_average": flip})
         self._preprocessor = Preprocessor(spec)
         self.fingerprint = f"{path.stem}:{spec.fingerprint()}"
-        self._engine = open_engine(path, engine or available_engines()[0], threads=threads)
+        file = for_onnxruntime(path) if engine == "onnxruntime" else path
+        self._engine = open_engine(file, engine, threads=threads)
 
     def align(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
         """Cut faces out onto the template: (K, 112, 112, 3) uint8 RGB, in the order given."""

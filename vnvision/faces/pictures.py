@@ -45,6 +45,21 @@ def decoded(picture: Picture) -> np.ndarray:
     return to_uint8(over_white(image) if image.shape[2] == 4 else image)
 
 
+def as_rgb(image: np.ndarray, number: int) -> np.ndarray:
+    """A picture for a detector: (H, W, 3), grey repeated.
+
+    Raises:
+        DataError: another shape or dtype; its number is named.
+    """
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.dtype != np.uint8 or not image.size:
+        raise DataError(
+            f"picture {number} cannot be searched for faces",
+            expected="(H, W, 3) or (H, W, 1) uint8",
+            got=f"{image.shape} {image.dtype}",
+        )
+    return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+
+
 def name_of(picture: Picture) -> str:
     """A picture's path, or words for one that came without."""
     return str(picture) if isinstance(picture, str | Path) else "the picture"

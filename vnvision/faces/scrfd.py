@@ -10,7 +10,7 @@ import numpy as np
 
 from vnvision.engines import EngineName, available_engines, open_engine
 from vnvision.errors import ConfigError, ModelError
-from vnvision.faces.detector import _rgb
+from vnvision.faces.pictures import as_rgb
 from vnvision.records import Face
 
 _STRIDES, _ANCHORS = (8, 16, 32), 2
@@ -86,7 +86,7 @@ class SCRFD:
             DataError: another shape or dtype; the picture's number is named.
             ModelError: inference failed.
         """
-        pictures = [_rgb(image, number) for number, image in enumerate(images)]
+        pictures = [as_rgb(image, number) for number, image in enumerate(images)]
         step = max(1, _BATCH_PIXELS // (self.size_px[0] * self.size_px[1])) if self._many else 1
         found: list[tuple[Face, ...]] = []
         for at in range(0, len(pictures), step):

@@ -1,9 +1,8 @@
-"""Nearest people by cosine: exact by matrix product, FAISS for large galleries."""
+"""Nearest people by cosine: exact by matrix product, or FAISS where it is asked for."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from vnvision.errors import MissingExtraError
 
 SearchKind = Literal["auto", "exact", "faiss"]
-FAISS_FROM = 100_000
 _BLOCK_SCORES = 1 << 23  # float32 scores held at once: 32 MB
 
 
@@ -37,14 +35,12 @@ def open_index(matrix: np.ndarray, owners: np.ndarray, kind: SearchKind = "auto"
     Args:
         matrix: (N, D) float32, unit-norm rows.
         owners: (N,) int64, 0 or more: whose row it is.
-        kind: ``auto`` takes FAISS from 100 000 rows on where it is installed.
+        kind: ``faiss`` takes FAISS, which is exact too and keeps a copy of the matrix; ``auto`` and ``exact``
+            our own search (compared in ``training/benchmarks/face_search.py``).
 
     Raises:
         MissingExtraError: FAISS was asked for and is not installed.
     """
-    if kind == "auto":
-        large = len(matrix) >= FAISS_FROM and importlib.util.find_spec("faiss") is not None
-        kind = "faiss" if large else "exact"
     return FaissIndex(matrix, owners) if kind == "faiss" else ExactIndex(matrix, owners)
 
 

@@ -1,6 +1,7 @@
 """Exact search equals brute force, blocked or not, with FAISS or without."""
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -61,17 +62,9 @@ def test_nothing_to_search():
     assert np.all(found == -1)
 
 
-@pytest.mark.skipif(HAS_FAISS, reason="faiss is installed")
-def test_missing_faiss_names_its_extra():
+def test_auto_is_exact_and_needs_no_faiss(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    index = search.open_index(np.eye(4, dtype=np.float32), np.arange(4))
+    assert isinstance(index, search.ExactIndex)
     with pytest.raises(MissingExtraError, match=r"faiss is not installed; .*vnvision\[gallery\]"):
         search.open_index(np.eye(4, dtype=np.float32), np.arange(4), "faiss")
-
-
-def test_auto_takes_faiss_only_for_large_galleries(monkeypatch):
-    made = []
-    monkeypatch.setattr(search, "FAISS_FROM", 4)
-    monkeypatch.setattr(search.importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(search, "FaissIndex", lambda matrix, owners: made.append(len(matrix)))
-    assert isinstance(search.open_index(np.eye(3, dtype=np.float32), np.arange(3)), search.ExactIndex)
-    search.open_index(np.eye(4, dtype=np.float32), np.arange(4))
-    assert made == [4]
