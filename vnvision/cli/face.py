@@ -74,8 +74,8 @@ def detect(
 
 @app.command("verify")
 def verify(
-    first: Annotated[Path, typer.Argument(help="a picture with a face")],
-    second: Annotated[Path, typer.Argument(help="another")],
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="a picture with a face")],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", help="another")],
     threshold: Wanted = DEFAULT,
     population: Population = None,
     model: Model = None,
@@ -145,9 +145,9 @@ def open_engine(engine: str, threads: int | None, model: str | None = None) -> F
 
 def concerns(face: Face) -> list[str]:
     """What is wrong with a face picture and what to do, in both languages; empty where it is good enough."""
-    from vnvision.faces.quality import QualityGate, quality_of
+    from vnvision.faces.quality import QualityGate
 
-    reasons = QualityGate("verify").check(quality_of(face)).reasons
+    reasons = QualityGate("verify").check_face(face).reasons
     return [f"{r.text('en')}, {r.advice('en')} | {r.text('vi')}, {r.advice('vi')}" for r in reasons]
 
 

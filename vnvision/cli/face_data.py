@@ -32,7 +32,9 @@ Where = Annotated[
 
 @app.command("embed")
 def embed(
-    data: Annotated[Path, typer.Argument(help="folder of pictures, or manifest with a column path")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="folder of pictures, or manifest with a column path")
+    ],
     out: Annotated[Path, typer.Option(help="Parquet file to write")],
     where: Where = None,
     model: Model = None,

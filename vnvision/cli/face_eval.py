@@ -59,6 +59,7 @@ def evaluate(
     from vnvision.faces.thresholds import resolve
     from vnvision.report.faces import write_face_report
 
+    _check_options(protocol, threshold, fmr, language)
     columns = [name for name in (identity, group, within) if name]
     faces, listed = _load(data, pairs, where or [], engine, threads, model, quiet, columns)
     limit = None if threshold is None else resolve(threshold, faces.model)
@@ -80,6 +81,23 @@ def evaluate(
         return
     _show(report)
     print(f"report: {path}")
+
+
+def _check_options(protocol: str | None, threshold: str | None, fmr: float, language: str) -> None:
+    """Refuse what cannot be followed before any picture is embedded."""
+    from vnvision.errors import ConfigError
+    from vnvision.evaluate.faces import PROTOCOLS
+    from vnvision.faces.threshold_requests import is_number, parse_request
+    from vnvision.metrics.thresholds import check_rate
+    from vnvision.report.phrases import LANGUAGES
+
+    if protocol is not None and protocol not in PROTOCOLS:
+        raise ConfigError("protocol", expected=", ".join(PROTOCOLS), got=protocol)
+    if language not in LANGUAGES:
+        raise ConfigError("language", expected=" or ".join(LANGUAGES), got=language)
+    check_rate(fmr)
+    if threshold is not None and not is_number(threshold):
+        parse_request(threshold)
 
 
 def _load(
@@ -111,9 +129,12 @@ def _load(
 
 def _show(report: FaceReport) -> None:
     """The figures that matter as lines."""
+    kinds = ("comparisons of one person", "of two")
+    if report.search is not None:
+        kinds = ("searches for enrolled people", "for strangers")
     print(
-        f"{report.n_images} pictures of {report.n_subjects} people; {report.n_genuine:,} comparisons of one "
-        f"person, {report.n_impostor:,} of two; 95 % intervals over people"
+        f"{report.n_images} pictures of {report.n_subjects} people; {report.n_genuine:,} {kinds[0]}, "
+        f"{report.n_impostor:,} {kinds[1]}; 95 % intervals over people"
     )
     if report.folds is not None:
         folds = report.folds

@@ -64,6 +64,12 @@ def enroll(
     from vnvision.faces.gallery import Consent
     from vnvision.faces.places import gallery_file
 
+    if not person.strip():
+        raise ConfigError(
+            "the person's id is empty",
+            expected="PERSON, such as e-17",
+            vietnamese="thiếu mã của người được đăng ký; hãy ghi mã trước tên các ảnh, ví dụ e-17",
+        )
     if not consent.strip() or not (given_by or person).strip():
         raise ConfigError(
             "consent is missing",
@@ -188,7 +194,7 @@ def show(
 
 @app.command("export")
 def export(
-    out: Annotated[Path, typer.Argument(help="JSON file to write")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="JSON file to write")],
     person: Annotated[str | None, typer.Option(help="one person; default: everyone")] = None,
     embeddings: Annotated[
         str,

@@ -15,7 +15,8 @@ import numpy as np
 from vnvision.data.occlusion import KINDS
 from vnvision.data.occlusion.apply import check_kinds
 from vnvision.errors import DataError
-from vnvision.evaluate.occluded_probes import PLAIN, Engine, Probes, Quality, look
+from vnvision.evaluate.occluded_probes import PLAIN, Probes, Quality, look
+from vnvision.faces.engine import FaceEngine
 from vnvision.metrics.bootstrap import ClusterBootstrap, resample, summarise
 from vnvision.metrics.identification import complement
 from vnvision.metrics.intervals import rate_interval
@@ -63,7 +64,7 @@ class OccludedReport(Record):
 
 def occluded_pairs(
     pictures: Sequence[tuple[str | Path | np.ndarray, str]],
-    engine: Engine,
+    engine: FaceEngine,
     kinds: Sequence[str] = KINDS,
     *,
     target_fmr: float = 1e-3,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from vnvision.data.occlusion import KINDS, occlude
-from vnvision.faces.engine import area
-from vnvision.faces.pictures import decoded
+from vnvision.data.occlusion.pose import drawable
+from vnvision.faces.engine import FaceEngine, area
+from vnvision.faces.pictures import as_rgb, decoded
 from vnvision.records import Face
 
 PLAIN = "plain"
@@ -20,35 +20,6 @@ _PICTURES_AT_ONCE = 16
 
 Quality = Callable[[np.ndarray, Face], float]
 Look = tuple[Face | None, np.ndarray | None, float]
-
-
-class Detector(Protocol):
-    """Finds faces."""
-
-    def detect(self, images: Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
-        """Faces of each picture."""
-
-
-class Embedder(Protocol):
-    """Makes templates."""
-
-    def align(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-        """Crops of some faces of one picture."""
-
-    def embed(self, crops: np.ndarray) -> np.ndarray:
-        """Unit-norm embeddings (K, D) of crops."""
-
-
-class Engine(Protocol):
-    """What is needed of a ``FaceEngine``."""
-
-    @property
-    def detector(self) -> Detector:
-        """Finds faces."""
-
-    @property
-    def embedder(self) -> Embedder:
-        """Makes templates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +41,7 @@ class Probes:
 
 def look(
     pictures: Sequence[tuple[str | Path | np.ndarray, str]],
-    engine: Engine,
+    engine: FaceEngine,
     kinds: Sequence[str],
     *,
     strength: float,
@@ -81,7 +52,8 @@ def look(
     """Every picture with a face, plain and with each kind drawn on its largest face.
 
     Returns:
-        ``Probes`` by kind, ``PLAIN`` first; whose each row is; how many pictures had no face.
+        ``Probes`` by kind, ``PLAIN`` first; whose each row is; how many pictures had no face, or one of a
+        few pixels.
 
     Raises:
         DataError: an unreadable picture.
@@ -90,9 +62,15 @@ def look(
     subjects: list[str] = []
     for at in range(0, len(pictures), _PICTURES_AT_ONCE):
         part = pictures[at : at + _PICTURES_AT_ONCE]
-        images = [np.ascontiguousarray(_rgb(decoded(picture))) for picture, _ in part]
+        images = [
+            np.ascontiguousarray(as_rgb(decoded(picture), i)) for i, (picture, _) in enumerate(part, at)
+        ]
         faces = [max(some, key=area, default=None) for some in engine.detector.detect(images)]
-        bare = [(i, images[i], face) for i, face in enumerate(faces) if face is not None]
+        bare = [
+            (i, images[i], face)
+            for i, face in enumerate(faces)
+            if face is not None and drawable(face.landmarks_px)
+        ]
         subjects += [part[i][1] for i, _, _ in bare]
         looks[PLAIN] += _embedded([image for _, image, _ in bare], [f for _, _, f in bare], engine, quality)
         for kind in kinds:
@@ -127,12 +105,8 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return shared / whole if whole > 0 else 0.0
 
 
-def _rgb(image: np.ndarray) -> np.ndarray:
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-
-
 def _embedded(
-    images: Sequence[np.ndarray], faces: Sequence[Face | None], engine: Engine, quality: Quality | None
+    images: Sequence[np.ndarray], faces: Sequence[Face | None], engine: FaceEngine, quality: Quality | None
 ) -> list[Look]:
     crops = [
         engine.embedder.align(image, [f]) for image, f in zip(images, faces, strict=True) if f is not None

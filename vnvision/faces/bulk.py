@@ -86,7 +86,8 @@ def embed_pictures(
         _claim(parts, job)
         files = _make_parts(engine, pictures, parts, job, progress)
         parquet.join_parts(files, target)
-        shutil.rmtree(parts)
+        # Renamed first: a stop while they are deleted leaves nothing that a later run would stumble over.
+        shutil.rmtree(parts.rename(parts.with_name(f".{parts.name}.done")), ignore_errors=True)
     except OSError as exc:
         raise DataError(f"cannot write {target}", got=exc.strerror or str(exc)) from exc
     return target
@@ -116,7 +117,8 @@ def _claim(parts: Path, job: Job) -> None:
             f"{parts} is in the way", expected="parts of this job, or nothing", fix="move it away"
         )
     parquet.need_pyarrow()
-    parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    parts.mkdir(parents=True, exist_ok=True)
+    parts.chmod(0o700)  # also where an empty folder was there before: templates are biometric data
     job.save(note)
 
 

@@ -24,7 +24,7 @@ from vnvision.faces.gallery import (
 from vnvision.faces.pictures import Picture, name_of
 from vnvision.faces.places import gallery_file, key_file
 from vnvision.faces.protocols import Embedder
-from vnvision.faces.quality import QualityGate, quality_of
+from vnvision.faces.quality import QualityGate
 from vnvision.faces.quality.texts import Language
 from vnvision.records import Face
 
@@ -42,8 +42,8 @@ def open_gallery(
 ) -> Gallery:
     """A gallery, by default the user's own, with the key from where it usually lies.
 
-    Without ``key`` it is that of the variable VNVISION_GALLERY_KEY, else the file ``faces.key`` beside the
-    gallery, which is made together with a new gallery.
+    Without ``key`` it is that of the variable VNVISION_GALLERY_KEY, else the file of ``usual_key_file``
+    (``faces.key`` beside ``faces.db``), which is made together with a new gallery.
 
     Args:
         path: the gallery file; None takes ``gallery_file()``.
@@ -151,7 +151,7 @@ def _the_one(faces: Sequence[Face], picture: Picture) -> Face:
 
 
 def _check_quality(face: Face, picture: Picture, gate: QualityGate) -> None:
-    verdict = gate.check(quality_of(face))
+    verdict = gate.check_face(face)
     if verdict.accepted:
         return
     name = name_of(picture)

@@ -102,7 +102,11 @@ def to_bytes(
 
 
 def join_parts(parts: Sequence[Path], out: Path) -> Path:
-    """One file of several, a part at a time; it is whole or absent."""
+    """One file of several, a part at a time; it is whole or absent.
+
+    Raises:
+        DataError: a part is damaged.
+    """
     pa = need_pyarrow()
     out.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp")
@@ -116,6 +120,11 @@ def join_parts(parts: Sequence[Path], out: Path) -> Path:
             os.fsync(stream.fileno())
         Path(name).chmod(0o600)
         Path(name).replace(out)
+    except pa.ArrowException as exc:
+        Path(name).unlink(missing_ok=True)
+        raise DataError(
+            f"a part of {out} is damaged", got=str(exc)[:120], fix=f"delete {parts[0].parent} and start again"
+        ) from exc
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -163,5 +172,5 @@ def read_embedded(path: str | Path) -> EmbeddedFaces:
         reasons=tuple(table["reason"].to_pylist()),
         columns={name: tuple(table[name].to_pylist()) for name in extra},
         model=metadata[_MODEL].decode(),
-        manifest_sha256=metadata[_MANIFEST].decode(),
+        manifest_sha256=metadata.get(_MANIFEST, b"").decode(),
     )

@@ -28,7 +28,7 @@ def for_onnxruntime(path: Path) -> Path:
             return path
         try:
             atomic.write_bytes(made, split_prelu(path))
-        except PermissionError:
+        except OSError:  # a read-only or full disk is no PermissionError
             return path
     return made
 

@@ -146,6 +146,7 @@ def discard_curve(
     if change.low is not None and change.high is not None and change.low <= 0 <= change.high:
         change = change.model_copy(update={"note": NOT_SHOWN})
     weights = _trapezoid(np.array(shares), limit)
+    inside = weights > 0  # beyond the limit nothing may be left, and 0 times NaN is NaN
     best = np.array([max(rates[0] - share, 0) / (1 - share) for share in shares])
     return DiscardCurve(
         threshold=threshold,
@@ -155,7 +156,13 @@ def discard_curve(
             for share, (_, cut), part in zip(shares, kept, sums, strict=True)
         ),
         limit=limit,
-        area=_metric(float(weights @ rates), weights @ influence, len(wrong), level, lowest=0.0),
+        area=_metric(
+            float(weights[inside] @ rates[inside]),
+            weights[inside] @ influence[inside],
+            len(wrong),
+            level,
+            lowest=0.0,
+        ),
         area_best=float(weights @ best) if of == "comparisons" else None,
         at=at,
         change=change,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -336,3 +337,24 @@ def test_a_reference_group_of_one_person_cannot_set_a_threshold():
     groups = tuple("lone" if i < 3 else "rest" for i in range(72))
     with pytest.raises(DataError, match="no impostor comparison in the reference group lone"):
         evaluate_faces(faces_of(group=groups), "all-pairs", group="group", reference="lone")
+
+
+def test_images_without_a_value_of_within_are_compared_with_none():
+    vectors = np.random.default_rng(5).normal(size=(40, 16))
+    templates = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    people = tuple(f"p{i // 2}" for i in range(40))
+    cameras = ("a",) * 20 + ("",) * 20
+    faces = EmbeddedFaces(
+        templates,
+        tuple(f"{i}.png" for i in range(40)),
+        ("",) * 40,
+        {"identity": people, "cam": cameras, "group": ("one",) * 40},
+        "m",
+        "0" * 64,
+    )
+    report = evaluate_faces(faces, "all-pairs", within="cam", group="group", threshold=0.5)
+    assert report.n_impostor == 10 * 9 / 2 * 4
+    assert report.differential.groups[0].fmr.n == 180
+    nobody = dataclasses.replace(faces, columns={**faces.columns, "cam": ("",) * 40})
+    with pytest.raises(DataError, match="column 'cam' is empty: expected a value for each image"):
+        evaluate_faces(nobody, "all-pairs", within="cam", threshold=0.5)

@@ -6,6 +6,7 @@ import codecs
 import os
 import pickle
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -89,6 +90,16 @@ def test_images_are_found_by_number_in_either_naming(tmp_path):
     assert pairs.second.tolist() == [1, 3, 2, 4, 5, 6, 6, 5]
     assert pairs.first_subject[3] == "An"
     assert pairs.second_subject[3] == "Ca"
+
+
+@pytest.mark.parametrize(("in_list", "in_folder"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_one_name_in_two_unicode_forms_is_one_person(tmp_path, in_list, in_folder):
+    text = normalize(in_list, "1\nNguyễn 1 2\nNguyễn 1 Bé 1\n")
+    (tmp_path / "pairs.txt").write_text(text, "utf-8-sig")  # Windows editors put a mark first
+    paths = [normalize(in_folder, f"{name}.jpg") for name in ("Nguyễn_0001", "Nguyễn_0002", "Bé_0001")]
+    pairs = pairs_of_names(read_pairs_txt(tmp_path / "pairs.txt"), paths)
+    assert (pairs.first.tolist(), pairs.second.tolist()) == ([0, 0], [1, 2])
+    assert set(pairs.first_subject) == {normalize("NFC", "Nguyễn")}
 
 
 def test_a_missing_or_doubled_image_is_named(tmp_path):

@@ -1,5 +1,7 @@
 """A network with its PReLUs split answers as before, in numpy's words and in the engine's."""
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -61,11 +63,12 @@ def test_made_once_and_skipped_without_onnx(tmp_path, monkeypatch):
     assert made.stat().st_mtime_ns == time
 
 
-def test_skipped_where_the_folder_cannot_be_written(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_skipped_where_the_folder_cannot_be_written(tmp_path, monkeypatch, number):
     path = write(tmp_path / "net.onnx", [np.full((3, 1, 1), 0.25, np.float32)])
 
     def refuse(*_):
-        raise PermissionError
+        raise OSError(number, "no")
 
     monkeypatch.setattr(prelu.atomic, "write_bytes", refuse)
     assert prelu.for_onnxruntime(path) == path

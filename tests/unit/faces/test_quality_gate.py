@@ -5,6 +5,7 @@ import pytest
 from vnvision.errors import ConfigError, DataError
 from vnvision.faces.quality import LIMITS, Limits, Quality, QualityGate, Reason, Verdict
 from vnvision.faces.quality.texts import TEXTS
+from vnvision.records import Face
 
 GOOD = {
     "bright_level": 0.8,
@@ -81,11 +82,20 @@ def test_every_code_is_tested_and_has_every_text():
 
 def test_texts_reach_the_reason():
     (reason,) = QualityGate().check(quality(roll_deg=60.0)).reasons
-    assert (reason.text("vi"), reason.text("en")) == ("mặt nghiêng", "the head is tilted")
+    assert (reason.text("vi"), reason.text("en")) == ("đầu bị nghiêng", "the head is tilted")
     assert reason.advice("vi") == "hãy giữ đầu thẳng, không nghiêng sang vai"
     assert reason.advice("en") == "hold the head upright, not towards a shoulder"
     (reason,) = QualityGate().check(quality(bright_level=0.05)).reasons
     assert (reason.text("vi"), reason.text("en")) == ("quá tối", "too dark")
+
+
+def test_a_face_that_could_not_be_measured_is_unclear_and_no_error():
+    face = Face(box_xyxy_px=(0, 0, 9, 9), landmarks_px=((1, 1),) * 5, score=0.9)
+    verdict = QualityGate("enrol").check_face(face)
+    assert not verdict.accepted
+    assert codes(verdict) == ["face_unclear"]
+    measured = face.model_copy(update={"quality": {"score": 90.0, **GOOD}})
+    assert QualityGate("enrol").check_face(measured) == Verdict(accepted=True)
 
 
 def test_a_low_score_alone_is_a_reason():

@@ -130,6 +130,17 @@ def test_no_errors_and_one_subject_give_no_interval():
     assert discard_curve(alone, 0.5).change.note == TOO_FEW
 
 
+def test_the_area_is_free_of_discards_beyond_its_limit():
+    # One poor and one good image a subject: at 0.6 every comparison has lost an image.
+    scores = np.random.default_rng(0).random(20)
+    quality = np.stack([np.arange(20) * 0.01, 5.0 + np.arange(20)], axis=1).ravel()
+    data = GenuineQuality(scores, np.arange(40).reshape(20, 2), quality, np.repeat(np.arange(20), 2))
+    short, long = (discard_curve(data, 0.5, of="images", discards=some) for some in ((), (0.6,)))
+    assert at(long, 0.6).fnmr.value is None
+    assert short.area.value is not None
+    assert long.area == short.area
+
+
 def test_everything_discarded_is_not_defined():
     data = GenuineQuality(
         np.array([0.9, 0.9]), np.array([[0, 1], [0, 2]]), np.array([0.0, 1, 2, 3]), ["a", "a", "a", "b"]

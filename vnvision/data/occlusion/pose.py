@@ -89,6 +89,11 @@ def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return np.asarray(tilt @ nod @ turn)
 
 
+def drawable(landmarks_px: np.ndarray | Sequence[Sequence[float]]) -> bool:
+    """Whether a face is large enough to draw on."""
+    return bool(np.ptp(np.asarray(landmarks_px, dtype=np.float64), axis=0).max() >= _MIN_SIZE_PX)
+
+
 def landmarks_of(landmarks_px: np.ndarray | Sequence[Sequence[float]]) -> np.ndarray:
     """Five landmarks as (5, 2) float64, checked.
 

@@ -59,7 +59,7 @@ def count_groups(
         DataError: a person is in two groups, or no group is known.
     """
     labels = np.array(groups)
-    if len(people.parts) == 1:
+    if len(people.parts) == 1 and len(people.parts[0]) == len(people.embeddings):
         return count_all_pairs(people.embeddings, people.subjects, groups, threshold, block=block)
     counted = []
     for rows in people.parts:

@@ -16,5 +16,5 @@ SAME_DATA = "the threshold was set on this very data: expect somewhat other rate
 PAIRS_LEFT_OUT = "{left} of {pairs} pairs left out: an image gave no template"
 FIXED_THRESHOLD = "interval for this very threshold: that the threshold itself is an estimate is not in it"
 NO_PERSONS = "the set does not say who is shown: each pair counts as independent, intervals are too narrow"
-WITHIN = "only images with equal {column} are compared"
+WITHIN = "only images with equal {column} are compared, those without one with none"
 NO_MODEL = "the embedder is not stated: the threshold belongs to one embedder only"

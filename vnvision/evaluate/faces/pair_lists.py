@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 
@@ -52,12 +53,13 @@ def read_pairs_txt(path: str | Path) -> list[NamedPair]:
 
     The first line holds the number of folds and of pairs of each kind a fold, or that number alone for one
     fold. Then come, fold by fold, lines ``name n m`` of one person and lines ``name n other m`` of two.
+    Names are taken in Unicode form NFC, as in ``pairs_of_names``.
 
     Raises:
         DataError: unreadable, a line of another form, or another number of lines than the first line says.
     """
     try:
-        lines = Path(path).read_text("utf-8").splitlines()
+        lines = normalize("NFC", Path(path).read_text("utf-8-sig")).splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise DataError(f"cannot read {path}", got=str(exc)) from exc
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
@@ -116,7 +118,7 @@ def pairs_of_names(pairs: Sequence[NamedPair], paths: Sequence[str]) -> PairList
 
 def _keys(path: str) -> set[tuple[str, int]]:
     """Names under which a pair may mean this image."""
-    pure = PurePosixPath(path.replace("\\", "/"))
+    pure = PurePosixPath(normalize("NFC", path).replace("\\", "/"))
     found = re.fullmatch(r"(.+)_(\d+)", pure.stem)
     keys = {(found[1], int(found[2]))} if found else set()
     if re.fullmatch(r"\d+", pure.stem) and pure.parent.name:

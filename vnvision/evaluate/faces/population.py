@@ -57,10 +57,11 @@ def population(
         faces: stored templates.
         identity: column that names the person.
         group: column of demographic groups.
-        within: column whose values must agree for two images to be compared.
+        within: column whose values must agree for two images to be compared; an image without one is compared
+            with none.
 
     Raises:
-        DataError: a column is missing, or nothing is left.
+        DataError: a column is missing or empty, or nothing is left.
     """
     who = faces.column(identity)
     usable = faces.found & np.array([bool(name) for name in who], dtype=bool)
@@ -77,7 +78,9 @@ def population(
     parts: tuple[np.ndarray, ...] = (np.arange(len(rows)),)
     if within is not None:
         column = np.array(faces.column(within))[rows]
-        parts = tuple(np.flatnonzero(column == value) for value in np.unique(column))
+        parts = tuple(np.flatnonzero(column == value) for value in np.unique(column) if value)
+        if not parts:
+            raise DataError(f"column {within!r} is empty", expected="a value for each image")
     embeddings = faces.embeddings if usable.all() else faces.embeddings[rows]
     return Population(embeddings, codes, tuple(str(name) for name in names), groups, parts, rows)
 

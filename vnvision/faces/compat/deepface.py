@@ -193,7 +193,7 @@ def _opened(
     engine = engine or _own_engine()
     own = type(engine.embedder).__name__, type(engine.detector).__name__.lower()
     asked = {"model_name": model, "detector_backend": detector}
-    refuse("this engine", asked, {"model_name": (None, own[0]), "detector_backend": (None, own[1])})
+    refuse("the engine in use", asked, {"model_name": (None, own[0]), "detector_backend": (None, own[1])})
     return engine, {"model": own[0], "detector_backend": own[1]}
 
 

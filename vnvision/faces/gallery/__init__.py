@@ -1,7 +1,11 @@
 """Galleries of enrolled people: encrypted at rest, with consent and expiry, and audited. Loads no torch.
 
-    key = GalleryKey.from_file("gallery.key")
-    with Gallery.open("staff.db", key=key, model=spec.fingerprint(), dim=128, create=True) as gallery:
+    faces = FaceEngine()  # of vnvision.faces.engine
+    embeddings = np.array([found[0].embedding for found in faces.represent(photos)], np.float32)
+    consent = Consent(given_by="e-17", given_at=datetime.now(UTC), text="the words agreed to")
+    key = GalleryKey.from_file(create_key_file("gallery.key"))
+    model, dim = faces.embedder.fingerprint, faces.embedder.size
+    with Gallery.open("staff.db", key=key, model=model, dim=dim, create=True) as gallery:
         gallery.enroll("e-17", embeddings, consent=consent, purpose="door", expires=expires)
         answers = gallery.identify(queries, threshold=0.42)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from vnvision.errors import ConfigError, DataError
-from vnvision.faces.quality.record import Quality
+from vnvision.faces.quality.record import Quality, quality_of
 from vnvision.faces.quality.texts import TEXTS, Language
+from vnvision.records import Face
 from vnvision.spec import Record
 
 Purpose = Literal["enrol", "verify"]
@@ -130,6 +131,18 @@ class QualityGate:
         except KeyError as exc:
             raise DataError("a quality gate needs every measure", got=f"no {exc.args[0]}") from exc
         return Verdict(accepted=not reasons, reasons=reasons)
+
+    def check_face(self, face: Face) -> Verdict:
+        """Judge a face as ``FaceEngine`` gives it; one that could not be measured is ``face_unclear``.
+
+        Raises:
+            DataError: a measure is missing.
+        """
+        if face.quality is None:
+            limit = self.limits.least_score
+            unclear = Reason(code="face_unclear", measure="score", value=0.0, limit=limit)
+            return Verdict(accepted=False, reasons=(unclear,))
+        return self.check(quality_of(face))
 
 
 def _reasons(values: dict[str, float], score: float, limits: Limits) -> Iterator[Reason]:

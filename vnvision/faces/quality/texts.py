@@ -72,7 +72,7 @@ TEXTS: dict[str, Texts] = {
         "raise the head and look straight into the camera",
     ),
     "tilted": Texts(
-        "mặt nghiêng",
+        "đầu bị nghiêng",
         "the head is tilted",
         "hãy giữ đầu thẳng, không nghiêng sang vai",
         "hold the head upright, not towards a shoulder",

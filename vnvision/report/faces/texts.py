@@ -55,9 +55,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The group mistaken most often is {group}: {value} of {base} comparisons of different people.",
     ),
     "lead_clear": (
-        "Khoảng tin cậy {level} của tỉ số đi từ {low} đến {high}: "
-        "khác biệt lớn hơn mức may rủi giải thích được.",
-        "The {level} interval of the ratio runs from {low} to {high}: the difference is more than chance.",
+        "Khoảng tin cậy {level} của tỉ số đi từ {low} đến {high}, không chứa 1.",
+        "The {level} interval of the ratio runs from {low} to {high} and does not hold 1.",
     ),
     "lead_unclear": (
         "Khoảng tin cậy {level} của tỉ số đi từ {low} đến {high}, chứa cả 1: "
@@ -90,7 +89,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "differential": ("Có công bằng giữa các nhóm không", "Is it the same for every group"),
     "differential_about": (
         "Mọi nhóm được đo ở cùng một ngưỡng {threshold} (cách trình bày theo ISO/IEC 19795-10). "
-        "Vạch ngang là khoảng tin cậy {level} theo người; đường đứt là nhóm tham chiếu ({reference}). "
+        "Vạch ngang là khoảng tin cậy {level} theo người; đường nét đứt là nhóm tham chiếu ({reference}). "
         "Ảnh của các nhóm có thể khác nhau về nguồn, tuổi, chất lượng: khác biệt không chỉ do mô hình.",
         "All groups are measured at one threshold, {threshold} (reported after ISO/IEC 19795-10). "
         "Whiskers are {level} intervals over people; the dashed line is the reference group ({reference}). "
@@ -154,7 +153,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fact_source": ("Ngưỡng lấy từ", "Threshold from"),
     "fact_fmr": ("FMR ở ngưỡng đó", "FMR there"),
     "fact_fnmr": ("FNMR ở ngưỡng đó", "FNMR there"),
-    "fact_eer": ("Điểm lỗi bằng nhau (EER)", "Equal error rate (EER)"),
+    "fact_eer": ("Tỉ lệ lỗi cân bằng (EER)", "Equal error rate (EER)"),
     "fact_folds": ("Độ chính xác qua {n} phần", "Accuracy over {n} folds"),
     "fact_folds_value": ("{value}% (sai số chuẩn {error})", "{value}% (standard error {error})"),
     "fact_genuine": ("So sánh cùng một người", "Comparisons of one person"),
@@ -179,7 +178,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "histogram": ("Phân bố điểm giống nhau", "Similarity scores"),
     "histogram_about": (
-        "Hai ngọn đồi càng tách xa nhau càng tốt. Đường đứt: ngưỡng của báo cáo.",
+        "Hai ngọn đồi càng tách xa nhau càng tốt. Đường nét đứt: ngưỡng của báo cáo.",
         "The further apart the two hills, the better. Dashed line: this report's threshold.",
     ),
     "histogram_search_about": (
@@ -225,7 +224,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fact_protocol": ("Cách so sánh", "Protocol"),
     "fact_group": ("Cột nhóm", "Group column"),
     "fact_within": ("Chỉ so khi trùng cột", "Compared only within equal"),
-    "fact_model": ("Mô hình (dấu vân)", "Model (fingerprint)"),
+    "fact_model": ("Mô hình (mã nhận dạng)", "Model (fingerprint)"),
     "fact_manifest": ("Bảng kê dữ liệu (SHA-256)", "Manifest (SHA-256)"),
     "not_stated": ("không ghi", "not stated"),
     "glossary": (
@@ -276,6 +275,6 @@ NOTES: dict[str, str] = {
         "khoảng tin cậy tính cho đúng ngưỡng này: chưa kể việc chính ngưỡng cũng chỉ là ước lượng"
     ),
     warning.NO_PERSONS: ("bộ ảnh không ghi ai là ai: mỗi cặp được coi là độc lập, khoảng tin cậy quá hẹp"),
-    warning.WITHIN: "chỉ so các ảnh có cùng {column}",
+    warning.WITHIN: "chỉ so các ảnh có cùng {column}; ảnh không có giá trị này không được so",
     warning.NO_MODEL: "không ghi mô hình nào: ngưỡng chỉ đúng với một mô hình",
 }
