@@ -57,8 +57,11 @@ def run_ours(config: Path, out: Path, seed: int) -> list[dict[str, float]]:
 
 
 def seconds_to(rows: list[dict[str, float]], target: float) -> float:
-    """First wall time at or above the target; infinite where it was never reached."""
-    return next((row["wall_s"] for row in rows if row["val_top1"] >= target - 1e-3), math.inf)
+    """First wall time at or above the target; infinite where it was never reached.
+
+    Both sides print rounded accuracies (timm 95.455, ours 0.9545): a hundredth of a point is no difference.
+    """
+    return next((row["wall_s"] for row in rows if row["val_top1"] >= target - 0.01), math.inf)
 
 
 def levels(seeds: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +18,7 @@ from vnvision.cli.show import bar
 
 if TYPE_CHECKING:
     from vnvision.faces.embedded import EmbeddedFaces
+    from vnvision.faces.engine import FaceEngine
 
 app = typer.Typer()
 
@@ -42,7 +45,10 @@ def embed(
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option(help="no progress bar")] = False,
 ) -> None:
-    """Templates of many pictures as one Parquet file. Stopped and started again, it goes on where it was."""
+    """Templates of many pictures as one Parquet file. Stopped and started again, it goes on where it was.
+
+    A picture that cannot be read is reported, and the exit code is 1.
+    """
     from vnvision.faces.bulk import embed_pictures
     from vnvision.faces.listing import list_pictures
     from vnvision.faces.parquet import read_embedded
@@ -50,9 +56,15 @@ def embed(
     pictures = list_pictures(data, where=where or ())
     with bar("embedding", quiet=quiet) as progress:
         path = embed_pictures(face.open_engine(engine, threads, model), pictures, out, progress=progress)
-    reasons = [reason.split(":")[0] for reason in read_embedded(path).reasons]
+    done = read_embedded(path)
+    reasons = [reason.split(":")[0] for reason in done.reasons]
     failed = ", ".join(f"{reasons.count(name)} {name}" for name in sorted(set(reasons)) if name)
+    for picture, reason in zip(done.paths, done.reasons, strict=True):
+        if reason.startswith("unreadable"):
+            print(f"{picture}: {reason}", file=sys.stderr)
     print(f"{path}: {reasons.count('')} of {len(reasons)} pictures{f' ({failed})' if failed else ''}")
+    if "unreadable" in reasons:
+        raise typer.Exit(1)
 
 
 @app.command("calibrate")
@@ -86,9 +98,9 @@ def calibrate(
             "whose thresholds are these?", expected="either --population NAME or --group COLUMN"
         )
     rates = _rates(fmr)
-    faces = templates(
-        data, where or [], engine, threads, model, quiet, ["identity", *([group] if group else [])]
-    )
+    columns = ["identity", *([group] if group else [])]
+    opened = partial(face.open_engine, engine, threads, model)
+    faces = templates(data, where or [], opened, model, quiet, columns)
     found = learn(faces, rates, population=population, group=group)
     if found.points:
         path = save_points(faces.model, found.points, out)
@@ -112,13 +124,12 @@ def calibrate(
 def templates(
     data: Path,
     where: list[str],
-    engine: str,
-    threads: int | None,
+    engine: Callable[[], FaceEngine],
     model: str | None,
     quiet: bool,
     columns: Sequence[str] = ("identity",),
 ) -> EmbeddedFaces:
-    """What ``face embed`` wrote, or the pictures of a folder or manifest embedded now.
+    """What ``face embed`` wrote, or the pictures of a folder or manifest embedded now by ``engine()``.
 
     Raises:
         DataError: nothing there, it is no such file, or lacks one of ``columns``.
@@ -138,7 +149,7 @@ def templates(
     for name in columns:  # before any picture is embedded
         column_of(pictures.columns, name)
     with bar("embedding", quiet=quiet) as progress:
-        return embed_in_memory(face.open_engine(engine, threads, model), pictures, progress=progress)
+        return embed_in_memory(engine(), pictures, progress=progress)
 
 
 def _rates(text: str) -> list[float]:

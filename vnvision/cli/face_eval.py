@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from vnvision.evaluate.faces import FaceReport
     from vnvision.evaluate.faces.pair_lists import PairList
     from vnvision.faces.embedded import EmbeddedFaces
+    from vnvision.faces.engine import FaceEngine
     from vnvision.metrics.differential import DifferentialReport
 
 app = typer.Typer()
@@ -55,14 +58,23 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="the whole report on standard output")] = False,
 ) -> None:
     """How well people are told apart, and for whom: error rates by group at one threshold."""
+    from vnvision.errors import ConfigError
     from vnvision.evaluate.faces import evaluate_faces
     from vnvision.faces.thresholds import resolve
     from vnvision.report.faces import write_face_report
 
     _check_options(protocol, threshold, fmr, language)
-    columns = [name for name in (identity, group, within) if name]
-    faces, listed = _load(data, pairs, where or [], engine, threads, model, quiet, columns)
-    limit = None if threshold is None else resolve(threshold, faces.model)
+    if protocol == "lfw" and pairs is None and data.suffix.lower() != ".bin":
+        raise ConfigError(
+            "protocol lfw needs its pairs", expected="--pairs FILE, or a .bin set", got="neither"
+        )
+    columns = [name for name in (None if pairs else identity, group, within) if name]
+    opened = cache(partial(face.open_engine, engine, threads, model))
+    faces, listed = _load(data, pairs, where or [], opened, model, quiet, columns)
+    limit = None
+    if threshold is not None:  # an engine that was opened may bring points of its own, as bundles do
+        embedded_now = opened.cache_info().currsize > 0
+        limit = opened().threshold(threshold) if embedded_now else resolve(threshold, faces.model)
     report = evaluate_faces(
         faces,
         cast(Any, protocol or ("lfw" if listed is not None else "all-pairs")),
@@ -104,8 +116,7 @@ def _load(
     data: Path,
     pairs: Path | None,
     where: list[str],
-    engine: str,
-    threads: int | None,
+    engine: Callable[[], FaceEngine],
     model: str | None,
     quiet: bool,
     columns: list[str],
@@ -117,11 +128,9 @@ def _load(
     if data.suffix.lower() == ".bin":
         found = read_bin(data)
         with bar("embedding", quiet=quiet) as progress:
-            faces = embed_aligned(
-                face.open_engine(engine, threads, model), found.images, data, progress=progress
-            )
+            faces = embed_aligned(engine(), found.images, data, progress=progress)
         return faces, pair_lists.pairs_in_order(found.same)
-    faces = templates(data, where, engine, threads, model, quiet, columns)
+    faces = templates(data, where, engine, model, quiet, columns)
     if pairs is None:
         return faces, None
     return faces, pair_lists.pairs_of_names(pair_lists.read_pairs_txt(pairs), faces.paths)

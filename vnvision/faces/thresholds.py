@@ -8,7 +8,8 @@ by model and population; asking for one that was never measured is an error, not
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -88,9 +89,24 @@ def save_points(model: str, points: Sequence[OperatingPoint], path: Path | None 
     """
     file = path or thresholds_file()
     try:
-        return load_points(file).add(model, points).save(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(file):
+            return load_points(file).add(model, points).save(file)
     except OSError as exc:
         raise DataError(f"cannot write {file}", got=exc.strerror or str(exc)) from exc
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """One process at a time; where there are no POSIX locks the last one to write wins."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with open(file.with_name(f".{file.name}.lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def resolve(

@@ -19,7 +19,8 @@ def test_embed_writes_what_there_is_and_says_what_is_not(people, tmp_path):
     shutil.copy(tmp_path / "broken.jpg", people / "broken.jpg")
     out = tmp_path / "faces.parquet"
     done = run("embed", people, "--out", out)
-    assert done.exit_code == 0
+    assert done.exit_code == 1, "a picture could not be read"
+    assert done.stderr.startswith("broken.jpg: unreadable: ")
     assert done.stdout == f"{out}: 9 of 11 pictures (1 no face, 1 unreadable)\n"
     found = read_embedded(out)
     assert found.found.sum() == 9

@@ -85,7 +85,8 @@ def read_bin(path: str | Path) -> BinSet:
     except DataError:
         raise
     except Exception as exc:  # a damaged pickle may raise nearly anything
-        raise DataError(f"{path} is no .bin set", got=f"{type(exc).__name__}: {exc}"[:120]) from exc
+        got = f"{type(exc).__name__}: {exc}"[:120]
+        raise DataError(f"{path} is no .bin set", expected="a pickle of (images, same)", got=got) from exc
     return _checked(value, str(path), len(data))
 
 

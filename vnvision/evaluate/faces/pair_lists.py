@@ -61,7 +61,8 @@ def read_pairs_txt(path: str | Path) -> list[NamedPair]:
     try:
         lines = normalize("NFC", Path(path).read_text("utf-8-sig")).splitlines()
     except (OSError, UnicodeDecodeError) as exc:
-        raise DataError(f"cannot read {path}", got=str(exc)) from exc
+        got = exc.strerror or str(exc) if isinstance(exc, OSError) else "not UTF-8"
+        raise DataError(f"cannot read {path}", expected="a list of pairs in LFW's form", got=got) from exc
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
     header = rows[0][1] if rows else []
     if not 1 <= len(header) <= 2 or not all(re.fullmatch(r"[1-9]\d*", cell) for cell in header):

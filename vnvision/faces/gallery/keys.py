@@ -71,6 +71,7 @@ class GalleryKey:
             reason = exc.strerror if isinstance(exc, OSError) else "not text"
             raise ConfigError(
                 f"cannot read the gallery key {path}",
+                expected="a file of 64 hex digits",
                 got=str(reason),
                 fix="a gallery cannot be read without its own key: bring back your copy of it",
             ) from exc
