@@ -39,8 +39,8 @@ def place(tmp_path_factory):
     drawing = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(drawing)
     root = tmp_path_factory.mktemp("faces")
-    cv2.imwrite(str(root / "a.png"), drawing.face(160)[:, :, ::-1])
-    cv2.imwrite(str(root / "b.png"), drawing.face(192, seed=4)[:, :, ::-1])
+    cv2.imwrite(str(root / "a.png"), drawing.face(256)[:, :, ::-1])
+    cv2.imwrite(str(root / "b.png"), drawing.face(320, seed=4)[:, :, ::-1])
     cv2.imwrite(str(root / "wall.png"), drawing.face(160)[:20, :20])
     return root
 
@@ -99,7 +99,7 @@ def test_a_new_user_verifies_enrols_identifies_and_forgets(vnvision, place):
 
     code, out, err = vnvision("list")
     assert (code, err) == (0, [])
-    assert out.startswith("nv-17 (Trần Thị Hoa): 1 photo, identification, until ")
+    assert out.startswith("nv-17 (Trần Thị Hoa): 1 photo, identification, consent nv-17 20")
 
     code, out, err = vnvision("forget", "nv-17")
     assert (code, out, err) == (0, "nv-17: 1 photo erased\n", [])
