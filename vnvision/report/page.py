@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from vnvision.errors import MissingExtraError
 from vnvision.records import EvalReport
 from vnvision.report import charts, figures, tables
+from vnvision.report.environment import SHARED, page_environment
 from vnvision.report.facts import Fact, described, facts, mentions_synthetic
 from vnvision.report.phrases import Html, Language, Quantity, known_or, phrase, show, show_note
 from vnvision.report.pictures import picture
@@ -23,21 +22,9 @@ def render(report: EvalReport, image_root: Path | None, language: Language) -> s
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError as exc:
-        raise MissingExtraError("jinja2", "eval") from exc
-
-    folder = resources.files("vnvision.report") / "templates"
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
-    )
+    environment = page_environment()
     environment.globals.update(say=lambda key, **fields: show(phrase(key, **fields)))
-    style = Html((folder / "style.css").read_text("utf-8"))
+    style = Html((SHARED / "style.css").read_text("utf-8"))
     values = view(report, image_root, language)
     return environment.get_template("report.html").render(style=style, **values)
 

@@ -69,6 +69,21 @@ def people(tmp_path, planted):
 
 
 @pytest.fixture
+def crowd(tmp_path, planted):
+    """40 people, two photos each, in two regions: 3,120 comparisons of different people."""
+    from planted import save, shot
+
+    root = tmp_path / "crowd"
+    rows = ["path,identity,region"]
+    for person in range(40):
+        for photo in range(2):
+            save(root / f"{person}-{photo}.png", shot((person, photo)))
+            rows.append(f"{person}-{photo}.png,p{person},{'north' if person < 20 else 'south'}")
+    (root / "list.csv").write_text("\n".join(rows) + "\n")
+    return root / "list.csv"
+
+
+@pytest.fixture
 def main(monkeypatch, capsys):
     """Exit code and stderr of the entry point itself."""
     from vnvision.cli import main as entry

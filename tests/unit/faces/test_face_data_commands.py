@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from face_cli import both, lines, run
-from planted import save, shot, template
+from planted import template
 
 from vnvision.faces.parquet import read_embedded
 
@@ -27,19 +27,6 @@ def test_embed_writes_what_there_is_and_says_what_is_not(people, tmp_path):
     assert set(found.columns["identity"]) == {"An", "Bình", "Chi", ""}
     some = run("embed", people, "--out", tmp_path / "chi.parquet", "--where", "identity=Chi")
     assert some.stdout.endswith("chi.parquet: 3 of 3 pictures\n")
-
-
-@pytest.fixture
-def crowd(tmp_path, planted):
-    """40 people, two photos each, in two regions: 3,120 comparisons of different people."""
-    root = tmp_path / "crowd"
-    rows = ["path,identity,region"]
-    for person in range(40):
-        for photo in range(2):
-            save(root / f"{person}-{photo}.png", shot((person, photo)))
-            rows.append(f"{person}-{photo}.png,p{person},{'north' if person < 20 else 'south'}")
-    (root / "list.csv").write_text("\n".join(rows) + "\n")
-    return root / "list.csv"
 
 
 def test_calibrate_then_verify_with_it(crowd, people, home, tmp_path):

@@ -7,25 +7,11 @@ import numpy as np
 import pytest
 from drawing import face as drawn
 from face_cli import run
-from planted import save, shot
 
 from vnvision.errors import ConfigError
 from vnvision.evaluate.faces import FaceReport
 
 pytest.importorskip("scipy")
-
-
-@pytest.fixture
-def crowd(tmp_path, planted):
-    """40 people, two photos each, in two regions."""
-    root = tmp_path / "crowd"
-    rows = ["path,identity,region"]
-    for person in range(40):
-        for photo in range(2):
-            save(root / f"{person}-{photo}.png", shot((person, photo)))
-            rows.append(f"{person}-{photo}.png,p{person},{'north' if person < 20 else 'south'}")
-    (root / "list.csv").write_text("\n".join(rows) + "\n")
-    return root / "list.csv"
 
 
 def test_page_pdf_json_and_the_figures_that_matter(crowd, tmp_path):

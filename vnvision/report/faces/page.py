@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
-from vnvision.errors import MissingExtraError
 from vnvision.evaluate.faces.records import FaceReport
+from vnvision.report.environment import SHARED, page_environment
 from vnvision.report.faces import view
 from vnvision.report.faces.cards import cards
 from vnvision.report.faces.drawing import svg
@@ -39,22 +39,10 @@ def render(report: FaceReport, language: Language) -> str:
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError as exc:
-        raise MissingExtraError("jinja2", "eval") from exc
-
     own = resources.files("vnvision.report.faces") / "templates"
-    shared = resources.files("vnvision.report") / "templates"
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FunctionLoader(lambda name: (own / name).read_text("utf-8")),
-    )
+    environment = page_environment(own)
     environment.globals.update(show=show, tell=tell, svg=svg, kind=kind)
-    style = (shared / "style.css").read_text("utf-8") + (own / "face.css").read_text("utf-8")
+    style = (SHARED / "style.css").read_text("utf-8") + (own / "face.css").read_text("utf-8")
     name = report.name or local(tell("unnamed"), language)
     return environment.get_template("face.html").render(
         style=Html(style),
