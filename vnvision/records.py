@@ -43,6 +43,24 @@ class Sample:
     meta: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What a detector found in one image, best first.
+
+    Attributes:
+        boxes_xyxy_px: (N, 4) float32, pixels of the image as read.
+        labels: (N,) int64 label indices.
+        scores: (N,) float32 in 0..1.
+    """
+
+    boxes_xyxy_px: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
 class Face(Record):
     """One detected face, in pixels of the image it was found in."""
 
@@ -102,12 +120,31 @@ class DetectionPrediction(_Answer):
 
 
 class MaskPrediction(_Answer):
-    """A class mask (H, W) as run lengths: ``mask_rle`` holds (label index, run) row by row."""
+    """A class mask (H, W) as run lengths: ``mask_rle`` holds (label index, run) row by row.
+
+    ``areas_px`` counts the pixels of each label; ``severity`` is the diseased share, 0 to 1, None where the
+    task has none or nothing of the whole was found.
+    """
 
     kind: Literal["segmentation"] = "segmentation"
     size_px: tuple[int, int]
     mask_rle: tuple[tuple[int, int], ...]
+    areas_px: dict[str, int] = {}
     severity: float | None = None
+
+    def mask(self) -> np.ndarray:
+        """(H, W) uint8 label indices."""
+        values, runs = np.array(self.mask_rle, dtype=np.int64).reshape(-1, 2).T
+        return np.repeat(values.astype(np.uint8), runs).reshape(self.size_px)
+
+    @model_validator(mode="after")
+    def _covers(self) -> Self:
+        total = sum(run for _, run in self.mask_rle)
+        if total != self.size_px[0] * self.size_px[1]:
+            raise ValueError(f"mask_rle covers {total} pixels of {self.size_px[0] * self.size_px[1]}")
+        if any(not 0 <= label <= 255 or run < 1 for label, run in self.mask_rle):
+            raise ValueError("mask_rle holds labels from 0 to 255 and runs from 1")
+        return self
 
 
 Prediction = Annotated[
@@ -142,11 +179,28 @@ class OperatingPoint(Record):
     manifest_sha256: Sha256
 
 
+class AbstentionRule(Record):
+    """What ``abstain_below`` was chosen for, and what it kept on the data it was chosen on.
+
+    ``selective_risk``: with probability 1 - ``delta`` over the draw of that data, answers given are wrong in
+    at most ``risk`` of cases (Geifman & El-Yaniv 2017, "Selective Classification for Deep Neural Networks",
+    algorithm 1). It holds for data like that it was fitted on, and not for a change of camera or place.
+    """
+
+    method: Literal["selective_risk"] = "selective_risk"
+    risk: float = Field(gt=0, lt=1)
+    delta: float = Field(gt=0, lt=1)
+    bound: float | None = Field(default=None, description="the bound reached; None: no limit could keep it")
+    coverage: float = Field(ge=0, le=1)
+    n: int = Field(ge=0)
+
+
 class Calibration(Record):
     """How raw scores become calibrated answers, and when not to answer."""
 
     temperatures: Annotated[tuple[float, ...], Field(min_length=1)] = (1.0,)
     abstain_below: float | None = Field(default=None, ge=0, le=1)
+    abstention: AbstentionRule | None = None
     scope_file: str | None = None
     scope_sha256: Sha256 | None = None
     fitted_on: str = "nothing"

@@ -126,6 +126,41 @@ class PreprocessSpec(Record):
         return self
 
 
+class SeveritySpec(Record):
+    """Which labels of a mask make up a diseased share: area of ``diseased`` over area of ``whole``."""
+
+    diseased: tuple[str, ...] = Field(min_length=1)
+    whole: tuple[str, ...] = Field(min_length=1, description="holds the diseased labels too")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if outside := sorted(set(self.diseased) - set(self.whole)):
+            raise ValueError(f"diseased labels must be part of whole, missing there: {outside}")
+        return self
+
+
+class BoxSpec(Record):
+    """How a detector's dense output (N, C + 4, h, w) becomes boxes.
+
+    The first C planes are logits of "an object of this label has its centre in this cell", the last four the
+    distances from the cell's centre to the left, top, right and bottom side, in cells. A cell is
+    ``stride_px`` pixels of the model's input wide and high. Cells above the label's threshold that no
+    neighbour exceeds are objects (Zhou et al. 2019, "Objects as Points", section 3); what overlaps a better
+    box of its label by more than ``nms_iou`` is dropped.
+    """
+
+    stride_px: int = Field(default=4, ge=1)
+    thresholds: tuple[float, ...] = Field(default=(0.3,), min_length=1, description="one, or one a label")
+    nms_iou: float = Field(default=0.6, gt=0, le=1)
+    max_boxes: int = Field(default=500, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not all(0 <= value <= 1 for value in self.thresholds):
+            raise ValueError(f"thresholds are probabilities, got {self.thresholds}")
+        return self
+
+
 TaskKind = Literal["classification", "multilabel", "embedding", "segmentation", "detection"]
 
 
@@ -137,6 +172,11 @@ class TaskSpec(Record):
     labels: tuple[Label, ...] = ()
     embedding_dim: int | None = Field(default=None, gt=0)
     score: Literal["softmax", "sigmoid", "cosine"] = "softmax"
+    positive: str | None = Field(
+        default=None, description="the label that sensitivity is about, as malignant"
+    )
+    severity: SeveritySpec | None = None
+    boxes: BoxSpec | None = None
 
     @property
     def label_ids(self) -> tuple[str, ...]:
@@ -157,7 +197,20 @@ class TaskSpec(Record):
             raise ValueError(f"{self.kind} needs two labels or more, got {len(ids)}")
         if self.kind in ("multilabel", "detection") and not ids:
             raise ValueError(f"{self.kind} needs labels")
+        self._check_parts(ids)
         return self
+
+    def _check_parts(self, ids: tuple[str, ...]) -> None:
+        if self.positive is not None and self.positive not in ids:
+            raise ValueError(f"positive must be one of the labels, got {self.positive!r}")
+        if (self.severity is not None) and self.kind != "segmentation":
+            raise ValueError(f"severity belongs to segmentation, not to {self.kind}")
+        if self.severity is not None and (unknown := sorted(set(self.severity.whole) - set(ids))):
+            raise ValueError(f"severity names labels that there are none of: {unknown}")
+        if (self.boxes is not None) != (self.kind == "detection"):
+            raise ValueError(f"boxes must be given for detection and nothing else, the kind is {self.kind}")
+        if self.boxes is not None and len(self.boxes.thresholds) not in (1, len(ids)):
+            raise ValueError(f"boxes.thresholds needs 1 or {len(ids)} values")
 
 
 def config_json(value: Any) -> str:

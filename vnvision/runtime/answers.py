@@ -10,12 +10,19 @@ import numpy as np
 
 from vnvision.errors import ModelError
 from vnvision.metrics.scores import probabilities
-from vnvision.records import Calibration, ClassPrediction, EmbeddingPrediction
+from vnvision.records import (
+    Calibration,
+    ClassPrediction,
+    DetectionPrediction,
+    EmbeddingPrediction,
+    MaskPrediction,
+)
+from vnvision.runtime.dense import box_answer, detections, mask_answer, masks
 from vnvision.spec import TaskKind, TaskSpec
 
 LOW_CONFIDENCE = "low_confidence"
 
-Answer = ClassPrediction | EmbeddingPrediction
+Answer = ClassPrediction | EmbeddingPrediction | MaskPrediction | DetectionPrediction
 
 
 def answers(
@@ -24,22 +31,31 @@ def answers(
     labels: tuple[str, ...],
     calibration: Calibration,
     sources: Sequence[str | None],
+    sizes_px: Sequence[tuple[int, int]],
 ) -> list[Answer]:
     """One prediction a row.
 
     Args:
-        outputs: (N, C) raw logits, or (N, D) raw embeddings.
-        task: classification, multilabel or embedding.
+        outputs: (N, C) raw logits, (N, D) raw embeddings, or (N, P, h, w) planes.
+        task: what they are.
         labels: the task's label ids (taken once by the caller: this runs after every inference).
         calibration: temperatures and abstention limit.
         sources: N texts naming where each image came from, or None.
+        sizes_px: N picture sizes, height and width; only planes need them.
 
     Raises:
         ModelError: an output is not finite, or an embedding has no length.
     """
     # A sum is finite only where all of its parts are: float32 parts cannot overflow a float64 sum.
-    if not all(math.isfinite(sum(row)) for row in outputs.tolist()):
+    sums = outputs.tolist() if outputs.ndim == 2 else outputs.sum(axis=(2, 3), dtype=np.float64).tolist()
+    if not all(math.isfinite(sum(row)) for row in sums):
         raise ModelError("the model answered NaN or infinity", fix="export the model again, or use another")
+    if task.kind == "segmentation":
+        found_masks = masks(outputs, sizes_px, task)
+        return [mask_answer(mask, task, source) for mask, source in zip(found_masks, sources, strict=True)]
+    if task.kind == "detection":
+        found = detections(outputs, sizes_px, task)
+        return [box_answer(boxes, task, source) for boxes, source in zip(found, sources, strict=True)]
     if task.kind == "embedding":
         rows = unit_norm(outputs).tolist()
         return [

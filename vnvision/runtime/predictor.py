@@ -19,13 +19,14 @@ from vnvision.records import BundleManifest, Calibration, OperatingPoint
 from vnvision.runtime.answers import Answer, answers
 from vnvision.runtime.readahead import read_ahead
 from vnvision.runtime.target import remaining_preprocess
+from vnvision.spec import TaskSpec
 
 Source = str | Path | bytes | np.ndarray
 _READERS = min(4, os.cpu_count() or 1)
 
 
 class Predictor:
-    """A loaded bundle: classification, multilabel or embedding.
+    """A loaded bundle: classification, multilabel, embedding, segmentation or detection.
 
     Holds no state between calls; safe to call from several threads.
 
@@ -49,18 +50,20 @@ class Predictor:
         self.operating_points: tuple[OperatingPoint, ...] = record.operating_points
         self.preprocessor = Preprocessor(remaining_preprocess(self.task.preprocess, record))
         self._labels = self.task.label_ids
-        embeds = self.task.kind == "embedding"
-        self._width = (self.task.embedding_dim or 0) if embeds else len(self._labels)
-        if self.task.kind not in ("classification", "multilabel", "embedding"):
-            raise BundleError(f"bundle {self.name}: this version cannot predict {self.task.kind}")
+        self._width = output_width(self.task)
+        self._dense = self.task.kind in ("segmentation", "detection")
+        if self._dense and self.task.preprocess.flip_average:
+            raise BundleError(
+                f"bundle {self.name}: maps are not averaged over the flip", fix="export it again"
+            )
         if self.calibration.scope_file is not None:
             raise BundleError(
                 f"bundle {self.name}: this version cannot apply a scope gate", fix="update vnvision"
             )
-        if len(self.calibration.temperatures) not in (1, self._width):
+        if len(self.calibration.temperatures) not in (1, len(self._labels)):
             got = str(len(self.calibration.temperatures))
             raise BundleError(
-                f"bundle {self.name}: wrong temperatures", expected=f"1 or {self._width}", got=got
+                f"bundle {self.name}: wrong temperatures", expected=f"1 or {len(self._labels)}", got=got
             )
 
     def predict(self, source: Source, *, landmarks_px: Landmarks | None = None) -> Answer:
@@ -76,7 +79,8 @@ class Predictor:
         """
         image, name = _open(source)
         outputs = self._run([self.preprocessor.geometry(image, landmarks_px)])
-        return answers(outputs, self.task, self._labels, self.calibration, [name])[0]
+        size = (image.shape[0], image.shape[1])
+        return answers(outputs, self.task, self._labels, self.calibration, [name], [size])[0]
 
     def predict_many(
         self,
@@ -108,16 +112,13 @@ class Predictor:
         crops = read_ahead(self._crop, sources, workers=_READERS, ahead=2 * batch_size)
         with closing(crops):
             while chunk := list(islice(crops, batch_size)):
-                good = [(crop, name) for crop, name in chunk if not isinstance(crop, DataError)]
+                good = [(crop, name, size) for crop, name, size in chunk if not isinstance(crop, DataError)]
                 found: Iterator[Answer] = iter(())
                 if good:
-                    outputs = self._run([crop for crop, _ in good])
-                    found = iter(
-                        answers(
-                            outputs, self.task, self._labels, self.calibration, [name for _, name in good]
-                        )
-                    )
-                for crop, _ in chunk:
+                    crops_, names, sizes = zip(*good, strict=True)
+                    outputs = self._run(crops_)
+                    found = iter(answers(outputs, self.task, self._labels, self.calibration, names, sizes))
+                for crop, _, _ in chunk:
                     if not isinstance(crop, DataError):
                         yield next(found)
                     elif on_error == "raise":
@@ -125,12 +126,12 @@ class Predictor:
                     else:
                         yield crop
 
-    def _crop(self, source: Source) -> tuple[np.ndarray | DataError, str | None]:
+    def _crop(self, source: Source) -> tuple[np.ndarray | DataError, str | None, tuple[int, int]]:
         try:
             image, name = _open(source)
-            return self.preprocessor.geometry(image), name
+            return self.preprocessor.geometry(image), name, (image.shape[0], image.shape[1])
         except DataError as exc:
-            return exc, None
+            return exc, None, (0, 0)
 
     def logits(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
         """Raw model outputs, neither calibrated nor scaled to unit norm, averaged over the flip if asked for.
@@ -140,7 +141,7 @@ class Predictor:
             batch_size: images an inference.
 
         Returns:
-            (N, C) or (N, D) float32.
+            (N, C) or (N, D) float32; (N, P, h, w) planes of a segmenter or detector, for ``runtime.dense``.
         """
         return self._batched(images, batch_size, self.preprocessor.geometry)
 
@@ -160,11 +161,10 @@ class Predictor:
         geometry: Callable[[np.ndarray], np.ndarray],
     ) -> np.ndarray:
         _check_batch_size(batch_size)
-        out = np.empty((len(images), self._width), np.float32)
+        parts = []
         for start in range(0, len(images), batch_size):
-            part = [geometry(image) for image in images[start : start + batch_size]]
-            out[start : start + len(part)] = self._run(part)
-        return out
+            parts.append(self._run([geometry(image) for image in images[start : start + batch_size]]))
+        return np.concatenate(parts) if parts else np.empty((0, self._width), np.float32)
 
     def _run(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Normalise and infer: (N, C) float32 raw outputs of N crops."""
@@ -176,10 +176,10 @@ class Predictor:
         if spec.flip_average:
             np.copyto(batch[count:], batch[:count, :, :, ::-1])
         outputs = self.engine.run(batch)[0]
-        if outputs.shape != (views * count, self._width):
+        if outputs.shape[:2] != (views * count, self._width) or outputs.ndim != (4 if self._dense else 2):
             raise ModelError(
                 f"the model of {self.name} gives the wrong output",
-                expected=f"{(views * count, self._width)}",
+                expected=f"({views * count}, {self._width}{', h, w' if self._dense else ''})",
                 got=str(outputs.shape),
                 fix="the manifest does not belong to this model",
             )
@@ -188,6 +188,13 @@ class Predictor:
     def close(self) -> None:
         """Free the model."""
         self.engine.close()
+
+
+def output_width(task: TaskSpec) -> int:
+    """Second axis of the output: labels, embedding dimensions, or a detector's labels and four sides."""
+    if task.kind == "embedding":
+        return task.embedding_dim or 0
+    return len(task.labels) + (4 if task.kind == "detection" else 0)
 
 
 def _open(source: Source) -> tuple[np.ndarray, str | None]:
