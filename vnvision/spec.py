@@ -175,6 +175,7 @@ class TaskSpec(Record):
     positive: str | None = Field(
         default=None, description="the label that sensitivity is about, as malignant"
     )
+    texts: str | None = Field(default=None, description="set of label texts, of vnvision.hub.set_names()")
     severity: SeveritySpec | None = None
     boxes: BoxSpec | None = None
 

@@ -82,6 +82,10 @@ class Augmenter:
             DataError: another dtype or shape.
             ConfigError: a negative number in the key.
         """
+        return self.sample(image, key)[0]
+
+    def sample(self, image: np.ndarray, key: tuple[int, ...]) -> tuple[np.ndarray, Sampling]:
+        """As a call, and where the result's pixels came from."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
             got = f"{image.shape} {image.dtype}"
             raise DataError("cannot augment", expected="(H, W, 3) or (H, W, 1) uint8", got=got)
@@ -91,14 +95,15 @@ class Augmenter:
         draw = dict(zip(_DRAWS, rng.random(len(_DRAWS)).tolist(), strict=True))
         aspect = self.size_px[1] / self.size_px[0] if self.geometry == "crop" else None
         box = _choose_box(self.spec, (image.shape[0], image.shape[1]), aspect, draw)
-        sample = _cut if box.angle_rad == 0 else _turn
-        result = sample(image, box, self.size_px, INTERPOLATION[self.interpolation])
+        sampling = Sampling(box, self.size_px)
+        result = sampling.apply(image, INTERPOLATION[self.interpolation])
         result = recolour(result, self.spec, draw)
         result = spoil(result, self.spec, draw, rng)
         result = result if result.ndim == 3 else result[:, :, None]
         if self.spec.extra:
             result = apply_extra(result, self.spec.extra, int(rng.integers(2**31)))
-        return result.copy() if np.shares_memory(result, image) else np.ascontiguousarray(result)
+        own = result.copy() if np.shares_memory(result, image) else np.ascontiguousarray(result)
+        return own, sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,36 @@ class _Box:
     angle_rad: float
     quarters: int
     flips: tuple[bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """One cut, turn and flip, for a picture and for whatever lies on it."""
+
+    box: _Box
+    size_px: tuple[int, int]
+
+    def apply(self, image: np.ndarray, method: int) -> np.ndarray:
+        """Sample a picture (H, W, C) or plane with an OpenCV interpolation."""
+        take = _cut if self.box.angle_rad == 0 else _turn
+        return take(image, self.box, self.size_px, method)
+
+    def to_result(self) -> np.ndarray:
+        """(2, 3): continuous x, y of the picture (the first pixel covers 0 to 1) -> x, y of the result."""
+        if self.box.angle_rad == 0:
+            x, y, right, bottom = _corners(self.box)
+            scale = np.array([self.size_px[1] / (right - x), self.size_px[0] / (bottom - y)])
+            shift = -scale * [x, y]
+            flipped = np.array(self.box.flips)
+            scale, shift = (
+                np.where(flipped, -scale, scale),
+                np.where(flipped, self.size_px[::-1] - shift, shift),
+            )
+            return np.column_stack([np.diag(scale), shift])
+        rotation, step = _frame(self.box, self.size_px)
+        matrix = np.linalg.inv(rotation * step)
+        centre = np.array(self.size_px[::-1]) / 2
+        return np.column_stack([matrix, centre - matrix @ np.array([self.box.x, self.box.y])])
 
 
 def _choose_box(
@@ -138,20 +173,31 @@ def _choose_box(
 
 def _cut(image: np.ndarray, box: _Box, size_px: tuple[int, int], method: int) -> np.ndarray:
     """Sample a box that is not turned, on whole pixels."""
-    x, y = round(box.x - box.width / 2), round(box.y - box.height / 2)
-    part = image[y : max(round(box.y + box.height / 2), y + 1), x : max(round(box.x + box.width / 2), x + 1)]
+    x, y, right, bottom = _corners(box)
+    part = image[y:bottom, x:right]
     small: np.ndarray = cv2.resize(part, size_px[::-1], interpolation=method)
     if any(box.flips):
         small = cv2.flip(small, _FLIP_CODE[box.flips])
     return small
 
 
+def _corners(box: _Box) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a box that is not turned, at least one pixel wide and high."""
+    x, y = round(box.x - box.width / 2), round(box.y - box.height / 2)
+    return x, y, max(round(box.x + box.width / 2), x + 1), max(round(box.y + box.height / 2), y + 1)
+
+
+def _frame(box: _Box, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The turn (2, 2), and how far in the picture one pixel of the result reaches along each axis."""
+    cos, sin = math.cos(box.angle_rad), math.sin(box.angle_rad)
+    extent = np.array([box.height, box.width] if box.quarters % 2 else [box.width, box.height])
+    return np.array([[cos, -sin], [sin, cos]]), extent * np.where(box.flips, -1, 1) / size_px[::-1]
+
+
 def _turn(image: np.ndarray, box: _Box, size_px: tuple[int, int], method: int) -> np.ndarray:
     """Sample a turned box; what lies outside the picture is mirrored."""
-    cos, sin = math.cos(box.angle_rad), math.sin(box.angle_rad)
-    rotation, centre = np.array([[cos, -sin], [sin, cos]]), np.array([box.x, box.y])
-    extent = np.array([box.height, box.width] if box.quarters % 2 else [box.width, box.height])
-    step = extent * np.where(box.flips, -1, 1) / size_px[::-1]
+    rotation, step = _frame(box, size_px)
+    centre, extent = np.array([box.x, box.y]), np.abs(step) * size_px[::-1]
     corner, scale = np.zeros(2), np.ones(2)
     shrink = int(np.abs(step).min())
     if method == cv2.INTER_AREA and shrink >= 2:  # a warp cannot average: shrink what it will read first

@@ -152,3 +152,24 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
     if not all(value > 0 for value in fractions.values()) or not math.isclose(total, 1.0, abs_tol=1e-6):
         got = ", ".join(f"{name} {value:g}" for name, value in fractions.items())
         raise ConfigError("fractions", expected="positive numbers that add up to 1", got=got)
+
+
+def without_leaks(manifest: Manifest, clusters: Sequence[int]) -> tuple[Row, ...]:
+    """The rows left when near-duplicates over splits are taken out; splits stay as they are.
+
+    Of a cluster that lies in several splits only the rows of the last one (train, val, test) stay, so that
+    the test split keeps its pictures and the training split loses them.
+
+    Args:
+        manifest: rows with splits.
+        clusters: of each row, equal numbers for near-duplicates.
+    """
+    last: dict[int, int] = {}
+    for row, cluster in zip(manifest.rows, clusters, strict=True):
+        place = SPLITS.index(row.split) if row.split is not None else -1
+        last[cluster] = max(last.get(cluster, -1), place)
+    return tuple(
+        row
+        for row, cluster in zip(manifest.rows, clusters, strict=True)
+        if (SPLITS.index(row.split) if row.split is not None else -1) == last[cluster]
+    )

@@ -1,6 +1,14 @@
 """Networks and where their starting weights come from. Loads torch; nothing at run time imports this."""
 
 from vnvision.models.backbone import build_backbone, input_statistics
+from vnvision.models.dense import DenseNet, build_detector, build_segmenter
 from vnvision.models.staged import StagedNet
 
-__all__ = ["StagedNet", "build_backbone", "input_statistics"]
+__all__ = [
+    "DenseNet",
+    "StagedNet",
+    "build_backbone",
+    "build_detector",
+    "build_segmenter",
+    "input_statistics",
+]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from vnvision.errors import ConfigError
+from vnvision.models.dense import DenseNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Stage:
 
     name: str
     modules: tuple[nn.Module, ...]
-    run: Callable[[torch.Tensor], torch.Tensor]
+    run: Callable[[Any], Any]
 
 
 class StagedNet(nn.Module):
@@ -29,7 +31,8 @@ class StagedNet(nn.Module):
     gives can be cached, and what is wrapped for several processes or compiled is only what learns.
 
     Stages are ``stem, blocks.0 ..., conv_head, head`` in the EfficientNet and MobileNet families,
-    ``stem, layer1 ... layer4, head`` in ResNets, and ``features, head`` in every other timm network.
+    ``stem, layer1 ... layer4, head`` in ResNets, ``features, head`` in every other timm network, and
+    ``encoder, head`` in a ``DenseNet``, whose encoder gives a list of maps.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -71,7 +74,7 @@ class StagedNet(nn.Module):
 
     @property
     def _pooling_is_frozen(self) -> bool:
-        return self.n_frozen == len(self.stages) - 1
+        return self.n_frozen == len(self.stages) - 1 and not isinstance(self.net, DenseNet)
 
     @torch.no_grad()
     def frozen(self, x: torch.Tensor) -> torch.Tensor:
@@ -127,6 +130,10 @@ class StagedNet(nn.Module):
 
 
 def _stages(net: nn.Module) -> tuple[Stage, ...]:
+    if isinstance(net, DenseNet):
+        return Stage("encoder", (net.encoder,), net.encoder), Stage(
+            "head", (net.decoder, net.head), net.decode
+        )
     classifier = net.get_classifier()
     if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
         body = [Stage("stem", (net.conv_stem, net.bn1), _chain(net.conv_stem, net.bn1))]

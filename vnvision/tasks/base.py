@@ -18,7 +18,7 @@ class Batch:
 
     Attributes:
         inputs: (N, C, H, W) normalised pictures, or what a frozen part made of them.
-        targets: (N, C) float32.
+        targets: (N, C) float32; masks (N, H, W) or maps (N, K, h, w) where the task answers for places.
         known: (N, C) float32, 1 where the target is known.
     """
 
@@ -41,6 +41,14 @@ class Task(Protocol):
 
     def step(self, model: Callable[[torch.Tensor], torch.Tensor], batch: Batch) -> dict[str, torch.Tensor]:
         """One forward pass: ``{"loss": scalar, "output": (N, D)}``."""
+
+    def condense(self, logits: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
+        """What validation keeps of a batch's outputs, one row a picture.
+
+        Args:
+            logits: (N, ...) raw outputs.
+            truth: masks or boxes in the model's pixels, None for tasks whose truth is in the manifest's row.
+        """
 
     def validate(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Figures of one validation pass, by name; ``nll`` is always there."""

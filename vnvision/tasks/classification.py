@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from vnvision.errors import ConfigError
 from vnvision.losses import masked_binary_cross_entropy, soft_cross_entropy
 from vnvision.metrics.scores import probabilities
 from vnvision.spec import TaskSpec
-from vnvision.tasks.base import Batch, Task
+from vnvision.tasks.base import Batch
 
 _TINY = 1e-12
 
@@ -55,6 +54,10 @@ class ClassificationTask:
             output, batch.targets, label_smoothing=self.label_smoothing, class_weights=weights
         )
         return {"loss": loss, "output": output}
+
+    def condense(self, logits: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
+        """The logits themselves."""
+        return logits
 
     def validate(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Accuracy, balanced accuracy and negative log-likelihood over known rows."""
@@ -101,6 +104,10 @@ class MultiLabelTask:
         loss = masked_binary_cross_entropy(output, targets, batch.known, label_smoothing=self.label_smoothing)
         return {"loss": loss, "output": output}
 
+    def condense(self, logits: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
+        """The logits themselves."""
+        return logits
+
     def validate(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Accuracy of known answers at 0.5, its mean over labels, negative log-likelihood."""
         known = targets >= 0
@@ -115,22 +122,3 @@ class MultiLabelTask:
             "balanced_accuracy": float(np.mean(per_label)),
             "nll": float(-np.log(likelihood + _TINY).mean()),
         }
-
-
-def build_task(
-    spec: TaskSpec, *, label_smoothing: float = 0.0, class_weights: np.ndarray | None = None
-) -> Task:
-    """The task of a spec.
-
-    Raises:
-        ConfigError: no task of this kind, or class weights where they have no meaning.
-    """
-    if spec.kind == "classification":
-        return ClassificationTask(spec, label_smoothing=label_smoothing, class_weights=class_weights)
-    if spec.kind == "multilabel":
-        if class_weights is not None:
-            raise ConfigError(
-                "multi-label training takes no class weights", fix="use balance=sampler or none"
-            )
-        return MultiLabelTask(spec, label_smoothing=label_smoothing)
-    raise ConfigError(f"no training for task {spec.kind!r} yet", expected="classification or multilabel")

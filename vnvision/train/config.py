@@ -13,7 +13,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from vnvision.data.augment import PRESETS, AugmentSpec
 from vnvision.errors import ConfigError
-from vnvision.spec import Label, Record, explain
+from vnvision.spec import Label, Record, SeveritySpec, explain
+
+MONITORS = {
+    "classification": ("accuracy", "balanced_accuracy"),
+    "multilabel": ("accuracy", "balanced_accuracy"),
+    "segmentation": ("dice", "iou"),
+    "detection": ("map50",),
+}
+"""The validation figures of each task; the first is monitored unless the config says otherwise."""
 
 
 class PhaseConfig(Record):
@@ -40,12 +48,15 @@ class TrainConfig(Record):
     """Everything that decides a run. ``vnvision train CONFIG --print-config`` shows it resolved."""
 
     name: str = "model"
-    task: Literal["classification", "multilabel"] = "classification"
+    task: Literal["classification", "multilabel", "segmentation", "detection"] = "classification"
     domain: Literal["crop", "clinic", "face", "other"] = "other"
     data: str = Field(description="manifest, CSV or Parquet")
     output: str | None = None
     resume: bool = False
     labels: tuple[Label, ...] | None = None
+    positive: str | None = Field(default=None, description="the label that sensitivity is about")
+    texts: str | None = Field(default=None, description="set of label texts, of vnvision.hub.set_names()")
+    severity: SeveritySpec | None = Field(default=None, description="segmentation: the diseased share")
     train_split: str = "train"
     val_split: str = "val"
     test_split: str | None = "test"
@@ -54,6 +65,7 @@ class TrainConfig(Record):
 
     backbone: str = "tf_efficientnet_lite0"
     weights: str = "offline"
+    decoder: Literal["unet", "fpn"] = Field(default="unet", description="segmentation; detection is on fpn")
     norm: Literal["batch", "group"] = "batch"
     drop_rate: float = Field(default=0.2, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
@@ -82,7 +94,9 @@ class TrainConfig(Record):
     sync_bn: bool = Field(default=True, description="share BatchNorm statistics between GPUs")
     ema: float | None = Field(default=None, gt=0, lt=1)
 
-    monitor: Literal["accuracy", "balanced_accuracy", "nll"] = "accuracy"
+    monitor: Literal["auto", "accuracy", "balanced_accuracy", "dice", "iou", "map50", "nll"] = Field(
+        default="auto", description="auto: accuracy, dice or map50, as the task has it"
+    )
     patience: int | None = Field(default=None, ge=1, description="validations without a better one")
     checkpoint_steps: int | None = Field(default=None, ge=1, description="default: once an epoch")
 
@@ -116,7 +130,41 @@ class TrainConfig(Record):
                 raise ValueError(f"phases.{index}: cache_views needs a frozen part, but train is 'all'")
             if phase.adapt_norm and phase.train == "all":
                 raise ValueError(f"phases.{index}: adapt_norm needs a frozen part, but train is 'all'")
+        self._check_task()
         return self
+
+    def _check_task(self) -> None:
+        """What a task cannot do is refused before anything is read."""
+        if self.monitor not in ("auto", "nll", *MONITORS[self.task]):
+            raise ValueError(f"monitor: {self.task} has {', '.join(MONITORS[self.task])} or nll")
+        if (self.severity is not None) and self.task != "segmentation":
+            raise ValueError("severity belongs to task: segmentation")
+        if not self.dense:
+            return
+        refused = {
+            "mixup": self.mixup > 0, "cutmix": self.cutmix > 0, "balance": self.balance != "none",
+            "label_smoothing": self.label_smoothing > 0, "norm": self.norm != "batch",
+            "layer_decay": self.layer_decay is not None,
+            **{f"phases.{i}.cache_views": p.cache_views > 0 for i, p in self._numbered},
+            **{f"phases.{i}.layer_decay": p.layer_decay is not None for i, p in self._numbered},
+        }  # fmt: skip
+        if names := [name for name, set_ in refused.items() if set_]:
+            raise ValueError(f"{self.task} does not take {', '.join(names)}")
+        specs = [self.phase_augment(i) for i, _ in self._numbered]
+        if self.task == "detection" and any(spec.rotate_deg for spec in specs):
+            raise ValueError("detection takes no rotate_deg: a turn mirrors objects in without their boxes")
+        if self.task == "segmentation" and self.labels is None:
+            raise ValueError("segmentation needs labels, the background first")
+
+    @property
+    def dense(self) -> bool:
+        """Whether the truth is a mask or boxes."""
+        return self.task in ("segmentation", "detection")
+
+    @property
+    def monitored(self) -> str:
+        """The figure that decides which validation was the best."""
+        return MONITORS[self.task][0] if self.monitor == "auto" else self.monitor
 
     @property
     def _numbered(self) -> list[tuple[int, PhaseConfig]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,53 +18,72 @@ from vnvision.data.sampling import sample_weights
 from vnvision.errors import DataError
 from vnvision.imaging import Preprocessor, read
 from vnvision.imaging.depth import to_uint8
+from vnvision.train.truth import Truth
 
 Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One split as arrays: files and encoded truth, row by row."""
+    """One split as arrays: files and encoded truth, row by row; ``truth`` where it is masks or boxes."""
 
     manifest: Manifest
     files: tuple[Path, ...]
     raw: np.ndarray
     targets: torch.Tensor
     known: torch.Tensor
+    truth: Truth | None = None
 
     def __len__(self) -> int:
         return len(self.files)
 
 
 class Pictures(Dataset):
-    """Item (epoch, index) -> (index, uint8 picture (h, w, C)).
+    """Item (epoch, index) -> (index, uint8 picture (h, w, C)), and the truth where it is given.
 
     Args:
         files: one a row.
         preprocessor: gives geometry and colour order.
         augmenter: None for evaluation.
         seed: with epoch and index it keys the augmentation, so neither order nor worker matters.
+        truth: masks or boxes, changed with the picture.
     """
 
     def __init__(
-        self, files: Sequence[Path], preprocessor: Preprocessor, augmenter: Augmenter | None, seed: int
+        self,
+        files: Sequence[Path],
+        preprocessor: Preprocessor,
+        augmenter: Augmenter | None,
+        seed: int,
+        truth: Truth | None = None,
     ) -> None:
         self.files = [str(file) for file in files]
         self.preprocessor = preprocessor
         self.augmenter = augmenter
         self.seed = seed
+        self.truth = truth
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, key: Key) -> tuple[int, np.ndarray]:
+    def __getitem__(self, key: Key) -> tuple[int, np.ndarray] | tuple[int, np.ndarray, np.ndarray]:
         epoch, index = key
         image = read(self.files[index]).image
+        if self.truth is not None:
+            return index, *self._with_truth(self.truth, image, epoch, index)
         if self.augmenter is None:
             return index, self.preprocessor.geometry(image)
         if self.augmenter.geometry == "letterbox":
             image = self.preprocessor.geometry(image)
         return index, self.augmenter(as_rgb8(image), (self.seed, epoch, index))
+
+    def _with_truth(
+        self, truth: Truth, image: np.ndarray, epoch: int, index: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self.augmenter is None:
+            return self.preprocessor.geometry(image), truth.placed(index, (image.shape[0], image.shape[1]))
+        key = (self.seed, epoch, index)
+        return truth.augmented(index, as_rgb8(image), self.augmenter, self.preprocessor, key)
 
 
 def as_rgb8(image: np.ndarray) -> np.ndarray:
@@ -141,17 +161,18 @@ class Collate:
     """Stack pictures; on a CPU normalise them in the worker, by the preprocessor's own table.
 
     Gives (indices (N,), pictures): float32 (N, h, w, C), or uint8 where the device will normalise, which
-    is a quarter of the bytes to move.
+    is a quarter of the bytes to move. Truth that came with the pictures is the third part.
     """
 
     def __init__(self, table: np.ndarray | None) -> None:
         self.table = table
 
-    def __call__(self, items: list[tuple[int, np.ndarray]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, items: list[tuple[Any, ...]]) -> tuple[torch.Tensor, ...]:
         """Items of one batch, in order."""
-        indices = torch.tensor([index for index, _ in items])
-        pictures = np.stack([picture for _, picture in items])
-        return indices, torch.from_numpy(pictures if self.table is None else lookup(pictures, self.table))
+        indices, images, *truth = zip(*items, strict=True)
+        pictures = np.stack(images)
+        stacked = torch.from_numpy(pictures if self.table is None else lookup(pictures, self.table))
+        return torch.tensor(indices), stacked, *(torch.from_numpy(np.stack(part)) for part in truth)
 
 
 def lookup(pictures: np.ndarray, table: np.ndarray) -> np.ndarray:

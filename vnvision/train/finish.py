@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from vnvision.data.boxes import row_boxes
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.evaluate import evaluate
 from vnvision.evaluate.classification import evaluate_logits, fit_calibration
-from vnvision.records import EvalReport
+from vnvision.evaluate.images import image_batches
+from vnvision.metrics.detection import choose_thresholds
+from vnvision.records import Detections, EvalReport
 from vnvision.report import write_report
+from vnvision.runtime.dense import detections
+from vnvision.tasks.detection import MIN_SCORE
 from vnvision.train.data import in_order, make_loader
 from vnvision.train.inputs import evaluation_pictures
 from vnvision.train.predictor import RunPredictor, load_run
 from vnvision.train.state import Run
 
+HEADLINE = {"segmentation": "dice", "detection": "map50"}
+
 
 def finish(run: Run) -> EvalReport:
-    """Temperature from the validation part, then ``report.json`` and ``report.html`` on the test split.
+    """What is fitted on the validation part, then ``report.json`` and ``report.html`` on the test split.
 
-    Where there is no test split, or a fold is being validated, the report is on the validation part and
-    says so: the model was chosen on it.
+    Fitted are the temperature of a classifier and the score thresholds of a detector. Where there is no test
+    split, or a fold is being validated, the report is on the validation part and says so: the model was
+    chosen on it.
     """
-    config = run.config
     predictor = load_run(run.folder)
-    val = run.val.manifest
+    report = _dense_report(run, predictor) if run.config.dense else _class_report(run, predictor)
+    write_report(report, run.folder, image_root=run.val.manifest.root)
+    name = HEADLINE.get(run.spec.kind, "accuracy")
+    figure = report.metrics[name]
+    if figure.value is not None:
+        text = f"{name} {figure.value:.4f} [{figure.low}, {figure.high}]"
+        run.log.say(f"{report.split}: {text} on {report.n} pictures")
+    return report
+
+
+def _class_report(run: Run, predictor: RunPredictor) -> EvalReport:
+    config, val = run.config, run.val.manifest
     logits = _logits(predictor, run)
     calibration = fit_calibration(
         logits, run.val.raw, run.spec, fitted_on=config.val_split, manifest_sha256=val.sha256
@@ -34,18 +54,46 @@ def finish(run: Run) -> EvalReport:
         report = evaluate_logits(
             logits, val, run.spec, split=split, calibration=calibration, model=model, n_boot=config.n_boot
         )
-        note = "measured on validation data, on which the model was also chosen: expect less on new data"
-        report = report.model_copy(update={"warnings": (note, *report.warnings)})
-    else:
-        predictor.calibration = calibration
-        report = evaluate(predictor, manifest, split, n_boot=config.n_boot, model=model)
-    write_report(report, run.folder, image_root=val.root)
-    figure = report.metrics["accuracy"]
-    if figure.value is not None:
-        run.log.say(
-            f"{split}: accuracy {figure.value:.4f} [{figure.low}, {figure.high}] on {report.n} pictures"
+        return _chosen_on_it(report)
+    predictor.calibration = calibration
+    return evaluate(predictor, manifest, split, n_boot=config.n_boot, model=model)
+
+
+def _dense_report(run: Run, predictor: RunPredictor) -> EvalReport:
+    config, val = run.config, run.val.manifest
+    if run.spec.boxes is not None:
+        thresholds = _thresholds(predictor, val)
+        boxes = run.spec.boxes.model_copy(update={"thresholds": thresholds})
+        predictor.task = run.spec = run.spec.model_copy(update={"boxes": boxes})
+        run.spec.save(run.folder / "best" / "spec.json")
+    model = describe(run, predictor)
+    manifest, split = _test_part(run)
+    if manifest is None:
+        rows = replace(val, rows=tuple(replace(row, split="val") for row in val.rows))
+        report = evaluate(predictor, rows, "val", n_boot=config.n_boot, model=model)
+        return _chosen_on_it(report.model_copy(update={"split": split}))
+    return evaluate(predictor, manifest, split, n_boot=config.n_boot, model=model)
+
+
+def _thresholds(predictor: RunPredictor, val: Manifest) -> tuple[float, ...]:
+    """For each label the score of the best F1 on the validation part."""
+    task, found, truth = predictor.task, [], []
+    for images in image_batches(val, val.rows, 8):
+        sizes = [(image.shape[0], image.shape[1]) for image in images]
+        found += detections(predictor.logits(images), sizes, task, MIN_SCORE)
+    for row in val.rows:
+        boxes = row_boxes(row, str(val.path))
+        assert boxes is not None  # rows without boxes were left out when the run began
+        index = [task.label_ids.index(label) for label in boxes.labels]
+        truth.append(
+            Detections(boxes.boxes_xyxy_px, np.array(index, np.int64), np.ones(len(boxes), np.float32))
         )
-    return report
+    return choose_thresholds(found, truth, task.label_ids)
+
+
+def _chosen_on_it(report: EvalReport) -> EvalReport:
+    note = "measured on validation data, on which the model was also chosen: expect less on new data"
+    return report.model_copy(update={"warnings": (note, *report.warnings)})
 
 
 def describe(run: Run, predictor: RunPredictor) -> dict[str, object]:

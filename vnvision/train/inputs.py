@@ -42,12 +42,12 @@ def picture_feed(run: Run, size_px: int, augment: AugmentSpec) -> Feed:
 
     def feed(steps: Steps) -> Iterator[Batch]:
         loader = make_loader(pictures, steps, workers=run.config.workers, table=worker_table(run))
-        for rows, images in loader:
+        for rows, images, *truth in loader:
             inputs = to_device(run, images)
             if run.net.n_frozen:
                 with run.fabric.autocast():
                     inputs = run.net.frozen(inputs)
-            yield _batch(run, rows, inputs)
+            yield _batch(run, rows, inputs, *truth)
 
     return feed
 
@@ -77,7 +77,7 @@ def adapt_norms(run: Run, size_px: int, augment: AugmentSpec, batches: int) -> N
     pictures, size = _pictures(run, run.train, size_px, augment), run.config.batch_size
     steps = Steps(len(run.train), size, accumulate=1, seed=run.config.seed, start=0, stop=batches)
     loader = make_loader(pictures, steps, workers=run.config.workers, table=worker_table(run))
-    measured = run.net.adapt_norms(to_device(run, images) for _, images in loader)
+    measured = run.net.adapt_norms(to_device(run, images) for _, images, *_ in loader)
     run.log.say(f"measured {measured} frozen BatchNorm layers anew on {batches} batches")
 
 
@@ -109,7 +109,7 @@ def features(run: Run, pictures: Pictures, epoch: int, views: int = 1) -> torch.
 
 def evaluation_pictures(run: Run, part: Part) -> Pictures:
     """A part without augmentation, through the deployed geometry."""
-    return Pictures(part.files, run.preprocessor, None, run.config.seed)
+    return Pictures(part.files, run.preprocessor, None, run.config.seed, part.truth)
 
 
 def _allocate(example: torch.Tensor, n: int, views: int) -> torch.Tensor:
@@ -132,8 +132,10 @@ def _pictures(run: Run, part: Part, size_px: int, augment: AugmentSpec) -> Pictu
     )
     # Letterboxing comes before augmentation, at the size of this phase.
     before = Preprocessor(spec.model_copy(update={"size_px": (size_px, size_px)}))
-    return Pictures(part.files, before, augmenter, run.config.seed)
+    return Pictures(part.files, before, augmenter, run.config.seed, part.truth)
 
 
-def _batch(run: Run, rows: torch.Tensor, inputs: torch.Tensor) -> Batch:
+def _batch(run: Run, rows: torch.Tensor, inputs: torch.Tensor, truth: torch.Tensor | None = None) -> Batch:
+    if truth is not None:
+        return Batch(inputs, truth.to(run.device, non_blocking=True), run.train.known[rows].to(run.device))
     return Batch(inputs, run.train.targets[rows].to(run.device), run.train.known[rows].to(run.device))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vnvision import atomic
 
-COLUMNS = (
-    "serial", "phase", "epoch", "lr", "train_loss", "val_accuracy", "val_balanced_accuracy", "val_nll",
-    "images_per_s", "loader_wait_s", "seconds",
-)  # fmt: skip
+BEFORE = ("serial", "phase", "epoch", "lr", "train_loss")
+AFTER = ("val_nll", "images_per_s", "loader_wait_s", "seconds")
 
 
 class RunLog:
@@ -25,11 +24,21 @@ class RunLog:
         quiet: nothing on screen.
         keep_until: rows of later steps are dropped, since a resumed run makes them again; None starts anew.
         write: False on processes other than the first.
+        figures: the task's validation figures besides ``nll``, the monitored one first.
     """
 
     def __init__(
-        self, folder: Path, *, tensorboard: bool, quiet: bool, keep_until: int | None, write: bool = True
+        self,
+        folder: Path,
+        *,
+        tensorboard: bool,
+        quiet: bool,
+        keep_until: int | None,
+        write: bool = True,
+        figures: Sequence[str] = ("accuracy", "balanced_accuracy"),
     ) -> None:
+        self.columns = (*BEFORE, *(f"val_{name}" for name in figures), *AFTER)
+        self.figure = figures[0]
         self.write = write
         self.path = folder / "log.csv"
         self.rows = _read(self.path, keep_until)
@@ -43,18 +52,18 @@ class RunLog:
         """Add one row and write the file whole."""
         if not self.write:
             return
-        self.rows.append({key: _text(values.get(key)) for key in COLUMNS})
+        self.rows.append({key: _text(values.get(key)) for key in self.columns})
         text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table = csv.DictWriter(text, self.columns, lineterminator="\n")
         table.writeheader()
         table.writerows(self.rows)
         atomic.write_text(self.path, text.getvalue())
         if self.writer is not None:
-            for key in COLUMNS[3:]:
+            for key in self.columns[3:]:
                 if values.get(key) is not None:
                     self.writer.add_scalar(key, values[key], values["serial"])
             self.writer.flush()
-        self.say(_line(values))
+        self.say(_line(values, self.figure))
 
     def advance(self, phase: int, step: int, total: int) -> None:
         """Move the bar, which only a terminal gets."""
@@ -108,10 +117,11 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _line(values: dict[str, Any]) -> str:
+def _line(values: dict[str, Any], figure: str) -> str:
     parts = [f"phase {values['phase']} epoch {values['epoch']:>3}", f"loss {values['train_loss']:.4f}"]
-    if values.get("val_accuracy") is not None:
-        parts.append(f"val accuracy {values['val_accuracy']:.4f} nll {values['val_nll']:.4f}")
+    if values.get(f"val_{figure}") is not None:
+        name = figure.replace("_", " ")
+        parts.append(f"val {name} {values[f'val_{figure}']:.4f} nll {values['val_nll']:.4f}")
     parts.append(f"{values['images_per_s']:.0f} images/s")
     parts.append(f"{values['seconds']:.0f} s")
     return "  ".join(parts)

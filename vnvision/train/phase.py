@@ -181,7 +181,7 @@ def _report(
     run.log.row(row | {f"val_{key}": value for key, value in figures.items()})
     if not figures:
         return
-    ranked = rank_figures(figures, run.config.monitor)
+    ranked = rank_figures(figures, run.config.monitored)
     if progress.best is None or ranked > progress.best:
         progress.best, progress.best_serial, progress.stale = ranked, progress.serial, 0
         if run.fabric.global_rank == 0:

@@ -11,10 +11,10 @@ import torch
 
 from vnvision.errors import ModelError
 from vnvision.imaging import Preprocessor
-from vnvision.models import build_backbone
 from vnvision.records import Calibration, EvalReport
 from vnvision.spec import TaskSpec
 from vnvision.train import checkpoint
+from vnvision.train.network import build_network
 
 
 class RunPredictor:
@@ -45,7 +45,7 @@ class RunPredictor:
 
     @torch.inference_mode()
     def logits(self, images: Sequence[np.ndarray], batch_size: int = 32) -> np.ndarray:
-        """Decoded images -> (N, C) float32."""
+        """Decoded images -> (N, C) float32, or planes (N, P, h, w) of a segmenter or detector."""
         out = []
         for at in range(0, len(images), batch_size):
             batch = torch.from_numpy(self.preprocessor.batch(images[at : at + batch_size]))
@@ -54,7 +54,7 @@ class RunPredictor:
 
     @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> np.ndarray:
-        """Normalised (N, C, h, w) -> (N, D) float32."""
+        """Normalised (N, C, h, w) -> (N, D) float32, or planes."""
         return self.net(batch.contiguous(memory_format=torch.channels_last)).float().numpy()
 
 
@@ -75,7 +75,7 @@ def load_run(folder: str | Path) -> RunPredictor:
         )
     config = checkpoint.read_state(best)["config"]
     spec = TaskSpec.load(best / "spec.json", error=ModelError)
-    net = build_backbone(config["backbone"], len(spec.labels), weights="none", norm=config["norm"])
+    net = build_network(config, spec, weights="none")
     net.load_state_dict(checkpoint.load(best, "model"))
     report = folder / "report.json"
     calibration = EvalReport.load(report, error=ModelError).calibration if report.is_file() else Calibration()

@@ -5,19 +5,24 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from vnvision.data import boxes, masks
+from vnvision.data.boxes import row_boxes
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.data.splits import group_folds
 from vnvision.errors import ConfigError, DataError
 from vnvision.models import input_statistics
-from vnvision.spec import Label, PreprocessSpec, TaskSpec
+from vnvision.models.dense import FPN_STRIDE_PX
+from vnvision.spec import BoxSpec, Label, PreprocessSpec, TaskSpec
 from vnvision.tasks import build_task
 from vnvision.train.config import TrainConfig
 from vnvision.train.data import Part
+from vnvision.train.truth import truth_of
 
 
 def task_spec(config: TrainConfig, manifest: Manifest) -> TaskSpec:
     """The task: labels as configured or as the training split has them, preprocessing as the weights want."""
-    labels = config.labels or tuple(Label(id=label) for label in manifest.label_ids())
+    ids = box_labels(manifest) if config.task == "detection" else manifest.label_ids()
+    labels = config.labels or tuple(Label(id=label) for label in ids)
     mean, std = input_statistics(config.backbone, config.weights)
     preprocess = PreprocessSpec(
         size_px=(config.size_px, config.size_px),
@@ -28,8 +33,16 @@ def task_spec(config: TrainConfig, manifest: Manifest) -> TaskSpec:
     )
     if config.task == "classification" and len(labels) < 2:
         raise DataError(f"{manifest.path} has too few labels", expected="two or more", got=str(len(labels)))
-    score = "softmax" if config.task == "classification" else "sigmoid"
-    return TaskSpec(kind=config.task, labels=labels, preprocess=preprocess, score=score)
+    return TaskSpec(
+        kind=config.task,
+        labels=labels,
+        preprocess=preprocess,
+        score="softmax" if config.task in ("classification", "segmentation") else "sigmoid",
+        positive=config.positive,
+        texts=config.texts,
+        severity=config.severity,
+        boxes=BoxSpec(stride_px=FPN_STRIDE_PX) if config.task == "detection" else None,
+    )
 
 
 def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
@@ -39,7 +52,7 @@ def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
         DataError: missing files, a group in two splits, an empty split, an unknown label.
     """
     manifest = read_manifest(config.data)
-    if manifest.is_multilabel != (config.task == "multilabel"):
+    if not config.dense and manifest.is_multilabel != (config.task == "multilabel"):
         kind = "multilabel" if manifest.is_multilabel else "classification"
         raise ConfigError(f"{manifest.path} is a {kind} manifest", expected=f"task: {kind}", got=config.task)
     _no_group_crosses(manifest)
@@ -48,14 +61,37 @@ def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
     else:
         train, val = _fold(config, manifest)
     spec = task_spec(config, manifest)
-    return _part(train, spec), _part(val, spec), manifest
+    return _part(_with_truth(train, spec), spec), _part(_with_truth(val, spec), spec), manifest
+
+
+def box_labels(manifest: Manifest) -> tuple[str, ...]:
+    """Every label of the ``boxes`` column, sorted."""
+    cells = (row_boxes(row, str(manifest.path)) for row in manifest.rows)
+    return tuple(sorted({label for boxes in cells if boxes is not None for label in boxes.labels}))
+
+
+def _with_truth(manifest: Manifest, spec: TaskSpec) -> Manifest:
+    """The rows whose mask or boxes are known; all rows of other tasks."""
+    column = {"segmentation": masks.COLUMN, "detection": boxes.COLUMN}.get(spec.kind)
+    if column is None:
+        return manifest
+    known = [bool(row.extra.get(column, "").strip()) for row in manifest.rows]
+    if not any(known):
+        raise DataError(
+            f"{manifest.path}: no row of a split has a known {column}",
+            expected=f"a column {column}",
+            fix=f"fill it; {masks.NOTHING!r} says that a picture holds nothing",
+        )
+    return manifest.where(np.array(known))
 
 
 def _fold(config: TrainConfig, manifest: Manifest) -> tuple[Manifest, Manifest]:
     """One fold of a group cross-validation over train and val; test rows are not touched."""
     names = {config.train_split, config.val_split}
     pool = manifest.where([i for i, row in enumerate(manifest.rows) if row.split in names])
-    targets = pool.targets(task_spec(config, manifest).label_ids)
+    targets = np.zeros(len(pool), np.int64)
+    if not config.dense:
+        targets = pool.targets(task_spec(config, manifest).label_ids)
     fold = group_folds(targets, pool.group_keys(), config.folds or 2, seed=config.seed)
     return pool.where(np.flatnonzero(fold != config.fold)), pool.where(np.flatnonzero(fold == config.fold))
 
@@ -71,11 +107,12 @@ def _part(manifest: Manifest, spec: TaskSpec) -> Part:
             f"{manifest.path}: {len(missing)} of {len(files)} pictures missing, first in row {line}: {path}",
             fix="run: vnvision data check MANIFEST",
         )
-    raw = manifest.targets(spec.label_ids)
+    truth = truth_of(manifest, spec)
+    raw = manifest.targets(spec.label_ids) if truth is None else np.zeros(len(manifest), np.int64)
     targets, known = build_task(spec).encode(raw)
     if not known.any():
         raise DataError(f"{manifest.path}: no row of a split has a known label")
-    return Part(manifest, files, raw, torch.from_numpy(targets), torch.from_numpy(known))
+    return Part(manifest, files, raw, torch.from_numpy(targets), torch.from_numpy(known), truth)
 
 
 def _no_group_crosses(manifest: Manifest) -> None:

@@ -19,13 +19,15 @@ from vnvision.data.manifest import Manifest
 from vnvision.data.sampling import class_weights
 from vnvision.errors import ConfigError, ModelError
 from vnvision.imaging import Preprocessor
-from vnvision.models import StagedNet, build_backbone
+from vnvision.models import StagedNet
+from vnvision.spec import TaskSpec
 from vnvision.tasks import build_task
 from vnvision.train import checkpoint
 from vnvision.train.allocator import keep_freed_memory
-from vnvision.train.config import TrainConfig, to_yaml
+from vnvision.train.config import MONITORS, TrainConfig, to_yaml
 from vnvision.train.finish import finish
 from vnvision.train.logs import RunLog
+from vnvision.train.network import build_network
 from vnvision.train.phase import run_phase
 from vnvision.train.prepare import parts, task_spec
 from vnvision.train.state import Progress, Run, Settings
@@ -96,7 +98,7 @@ def _prepare(
     state = checkpoint.read_state(latest) if latest else None
     progress = Progress.from_dict(state["progress"]) if state else Progress()
     torch.manual_seed(config.seed)
-    net = _network(config, task.n_outputs, latest).to(fabric.device)
+    net = _network(config, spec, latest).to(fabric.device)
     main = fabric.global_rank == 0
     log = RunLog(
         folder,
@@ -104,6 +106,7 @@ def _prepare(
         quiet=quiet or not main,
         keep_until=progress.serial if latest else None,
         write=main,
+        figures=MONITORS[config.task],
     )
     facts = _facts(manifest, fabric, threads)
     preprocessor = Preprocessor(spec.preprocess)
@@ -118,16 +121,8 @@ def _prepare(
     return run, progress, latest
 
 
-def _network(config: TrainConfig, n_outputs: int, latest: Path | None) -> StagedNet:
-    weights = "none" if latest else config.weights
-    net = build_backbone(
-        config.backbone,
-        n_outputs,
-        weights=weights,
-        drop_rate=config.drop_rate,
-        drop_path_rate=config.drop_path_rate,
-        norm=config.norm,
-    )
+def _network(config: TrainConfig, spec: TaskSpec, latest: Path | None) -> StagedNet:
+    net = build_network(config.model_dump(), spec, weights="none" if latest else config.weights)
     if latest:
         net.load_state_dict(checkpoint.load(latest, "model"))
     return StagedNet(net)

@@ -33,7 +33,7 @@ def choose_settings(run: Run, batch: Batch, steps_left: int, *, max_seconds: flo
         max_seconds: nothing new is tried after this long.
     """
     config = run.config
-    spatial = batch.inputs.ndim == 4
+    spatial = isinstance(batch.inputs, torch.Tensor) and batch.inputs.ndim == 4
     layout = spatial if config.channels_last == "auto" else bool(config.channels_last)
     fixed = config.channels_last != "auto" and config.compile != "auto"
     if fixed or not spatial or steps_left < _TOO_SHORT:
@@ -63,7 +63,7 @@ def _step_seconds(run: Run, batch: Batch, *, channels_last: bool, compiled: bool
     net = copy.deepcopy(run.net).train()
     inputs = batch.inputs
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    if inputs.ndim == 4:
+    if isinstance(inputs, torch.Tensor) and inputs.ndim == 4:
         net, inputs = net.to(memory_format=layout), inputs.contiguous(memory_format=layout)
     model: Callable[[torch.Tensor], torch.Tensor] = torch.compile(net, dynamic=False) if compiled else net
     trial = Batch(inputs, batch.targets, batch.known)

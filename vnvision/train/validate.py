@@ -10,7 +10,7 @@ from vnvision.train.data import lookup, make_loader
 from vnvision.train.inputs import evaluation_pictures, features, to_device
 from vnvision.train.state import Run
 
-_BATCH = 64
+_BATCH, _DENSE_BATCH = 64, 16
 _KEEP_BYTES = 1 << 30
 
 
@@ -29,6 +29,7 @@ class Validator:
             self.stored = features(run, self.pictures, 0)
         self.cached = cache
         self.kept: np.ndarray | None = None
+        self.truth: np.ndarray | None = None
 
     def figures(self, net: StagedNet) -> dict[str, float]:
         """Validation figures of a network, the same on every process."""
@@ -37,11 +38,15 @@ class Validator:
 
     @torch.no_grad()
     def _logits(self, net: StagedNet) -> np.ndarray:
-        run, out = self.run, []
+        run, done = self.run, 0
+        out: list[np.ndarray] = []
         net.eval()
         for inputs in self._inputs(net):
             with run.fabric.autocast():
-                out.append(net(inputs).float().cpu().numpy())
+                logits = net(inputs).float().cpu().numpy()
+            truth = None if self.truth is None else self.truth[done : done + len(logits)]
+            done += len(logits)
+            out.append(run.task.condense(logits, truth))
         return np.concatenate(out) if out else np.empty((0, run.task.n_outputs), dtype=np.float32)
 
     def _inputs(self, net: StagedNet):  # type: ignore[no-untyped-def]
@@ -53,8 +58,9 @@ class Validator:
             return
         if self.kept is None:
             self.kept = self._read(rows)
-        for at in range(0, len(self.kept), _BATCH):
-            pictures = self.kept[at : at + _BATCH]
+        size = _BATCH if self.truth is None else _DENSE_BATCH
+        for at in range(0, len(self.kept), size):
+            pictures = self.kept[at : at + size]
             if run.device.type == "cpu":
                 pictures = lookup(pictures, run.preprocessor.table)
             with run.fabric.autocast():
@@ -63,7 +69,10 @@ class Validator:
     def _read(self, rows: torch.Tensor) -> np.ndarray:
         keys = [[(0, int(row)) for row in part] for part in rows.split(_BATCH)]
         loader = make_loader(self.pictures, keys, workers=self.run.config.workers, table=None)
-        return np.concatenate([images.numpy() for _, images in loader])
+        parts = [[part.numpy() for part in rest] for _, *rest in loader]
+        images, *truth = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self.truth = truth[0] if truth else None
+        return images
 
 
 def my_rows(run: Run, n: int) -> torch.Tensor:
@@ -72,12 +81,12 @@ def my_rows(run: Run, n: int) -> torch.Tensor:
 
 
 def gather(run: Run, logits: np.ndarray, n: int) -> np.ndarray:
-    """Every process's share -> (n, C) in row order, on every process."""
+    """Every process's share -> (n, ...) in row order, on every process."""
     if run.fabric.world_size == 1:
         return logits
     shares: list[np.ndarray] = [None] * run.fabric.world_size  # type: ignore[list-item]
     torch.distributed.all_gather_object(shares, logits)
-    whole = np.empty((n, logits.shape[1]), dtype=logits.dtype)
+    whole = np.empty((n, *logits.shape[1:]), dtype=logits.dtype)
     for rank, share in enumerate(shares):
         whole[rank :: run.fabric.world_size] = share
     return whole

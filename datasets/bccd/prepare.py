@@ -1,0 +1,101 @@
+"""Make a checked manifest of blood smears with boxes.
+
+python datasets/bccd/prepare.py FOLDER --out OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vnvision.data.boxes import format_boxes
+from vnvision.data.linked import link_folders
+from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
+from vnvision.data.neardup import near_duplicate_clusters
+from vnvision.data.splits import assign_splits, without_leaks
+from vnvision.errors import DataError, VnvisionError
+
+LABELS = ("Platelets", "RBC", "WBC")
+Found = dict[str, list[tuple[str, tuple[float, ...]]]]
+
+
+def from_manifest(source: Path, out: Path) -> tuple[Row, ...]:
+    """A folder with ``manifest.csv`` (path, split, group) and ``boxes.csv`` (path, label, xmin ... ymax)."""
+    manifest = read_manifest(source / "manifest.csv")
+    boxes: Found = defaultdict(list)
+    with open(source / "boxes.csv", encoding="utf-8", newline="") as stream:
+        for cells in csv.DictReader(stream):
+            corners = tuple(float(cells[side]) for side in ("xmin", "ymin", "xmax", "ymax"))
+            boxes[cells["path"]].append((cells["label"], corners))
+    clusters = near_duplicate_clusters([manifest.file(row) for row in manifest.rows])
+    rows = without_leaks(manifest, clusters)
+    print(f"left out {len(manifest) - len(rows)} of {len(manifest)} rows: near-duplicates over splits")
+    link_folders(source, out, ("images",))
+    return tuple(_with_boxes(replace(row, label=None), boxes) for row in rows)
+
+
+def from_download(source: Path, out: Path, seed: int) -> tuple[Row, ...]:
+    """The authors' folder BCCD: JPEGImages and Annotations in Pascal VOC's XML."""
+    boxes: Found = {}
+    for file in sorted((source / "Annotations").glob("*.xml")):
+        objects = ElementTree.parse(file).getroot().iter("object")
+        boxes[f"JPEGImages/{file.stem}.jpg"] = [
+            (
+                item.findtext("name") or "",
+                tuple(
+                    float(item.findtext(f"bndbox/{side}") or "nan")
+                    for side in ("xmin", "ymin", "xmax", "ymax")
+                ),
+            )
+            for item in objects
+        ]
+    if not boxes:
+        raise DataError(f"{source} has no Annotations/*.xml", expected="the authors' folder BCCD")
+    rows = tuple(Row(0, path) for path in boxes)
+    manifest = Manifest(rows, source, source / "manifest.csv", "0" * 64)
+    clusters = near_duplicate_clusters([manifest.file(row) for row in rows])
+    link_folders(source, out, ("JPEGImages",))
+    return tuple(_with_boxes(row, boxes) for row in assign_splits(manifest, seed=seed, clusters=clusters))
+
+
+def _with_boxes(row: Row, boxes: Found) -> Row:
+    """The row with its boxes; a box without area, of which the set has a few, is left out."""
+    solid = [(label, box) for label, box in boxes.get(row.path, []) if box[2] > box[0] and box[3] > box[1]]
+    if unknown := sorted({label for label, _ in solid} - set(LABELS)):
+        raise DataError(
+            f"{row.path} has an unknown label", expected=", ".join(LABELS), got=", ".join(unknown)
+        )
+    corners = np.array([box for _, box in solid], dtype=np.float64).reshape(-1, 4)
+    return replace(row, extra={**row.extra, "boxes": format_boxes([label for label, _ in solid], corners)})
+
+
+def main() -> None:
+    """Read the arguments, write the manifest, say where it is."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a new folder; pictures are linked, not copied"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the split, where the folder has none")
+    args = parser.parse_args()
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        ready = (args.source / "manifest.csv").is_file()
+        rows = (
+            from_manifest(args.source, args.out) if ready else from_download(args.source, args.out, args.seed)
+        )
+        path = write_manifest(rows, args.out / "manifest.csv")
+    except VnvisionError as exc:
+        sys.exit(f"prepare: {exc}")
+    print(f"manifest  {path}")
+
+
+if __name__ == "__main__":
+    main()

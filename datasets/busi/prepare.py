@@ -1,0 +1,98 @@
+"""Make a checked manifest of breast ultrasound pictures with lesion masks.
+
+python datasets/busi/prepare.py FOLDER --out OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vnvision import atomic
+from vnvision.data.importers import import_data
+from vnvision.data.linked import link_folders
+from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
+from vnvision.data.neardup import near_duplicate_clusters
+from vnvision.data.splits import assign_splits, without_leaks
+from vnvision.errors import DataError, VnvisionError
+
+LABELS = ("benign", "malignant", "normal")
+
+
+def from_manifest(source: Path, out: Path) -> tuple[Row, ...]:
+    """A folder that has a manifest with splits and masks: healthy pictures get the mask ``none``, and rows
+    that are near-duplicates of a picture in a later split (train, val, test) are left out."""
+    manifest = read_manifest(source / "manifest.csv")
+    clusters = near_duplicate_clusters([manifest.file(row) for row in manifest.rows])
+    rows = without_leaks(manifest, clusters)
+    link_folders(source, out, ("images", "masks"))
+    print(f"left out {len(manifest) - len(rows)} of {len(manifest)} rows: near-duplicates over splits")
+    return tuple(_with_mask(row, row.extra.get("mask", "")) for row in rows)
+
+
+def from_download(source: Path, out: Path, seed: int) -> tuple[Row, ...]:
+    """The authors' folder: one folder a class, masks beside the pictures as ``NAME_mask.png``,
+    ``NAME_mask_1.png`` and so on, which are joined."""
+    pictures = import_data(source, out, kind="imagefolder")
+    manifest = read_manifest(pictures, root=source)
+    rows = [row for row in manifest.rows if "_mask" not in Path(row.path).stem]
+    if sorted({row.label for row in rows}) != sorted(LABELS):
+        raise DataError(f"{source} holds other classes", expected=", ".join(LABELS))
+    kept = Manifest(tuple(rows), source, manifest.path, manifest.sha256)
+    clusters = near_duplicate_clusters([kept.file(row) for row in rows])
+    link_folders(source, out, tuple({Path(row.path).parts[0] for row in rows}))
+    return tuple(
+        _with_mask(row, _joined_mask(source, out, row))
+        for row in assign_splits(kept, seed=seed, clusters=clusters)
+    )
+
+
+def _joined_mask(source: Path, out: Path, row: Row) -> str:
+    picture = source / row.path
+    parts = [
+        cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        for file in sorted(picture.parent.glob(f"{picture.stem}_mask*.png"))
+    ]
+    if not parts:
+        return ""
+    joined = np.maximum.reduce([(part > 127).astype(np.uint8) for part in parts])
+    name = f"masks/{row.label}/{picture.stem}.png"
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(out / name, cv2.imencode(".png", joined)[1].tobytes())
+    return name if joined.any() else ""
+
+
+def _with_mask(row: Row, mask: str) -> Row:
+    if not mask and row.label != "normal":
+        return replace(row, extra={**row.extra, "mask": ""})
+    return replace(row, extra={**row.extra, "mask": mask or "none"})
+
+
+def main() -> None:
+    """Read the arguments, write the manifest, say where it is."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a new folder; pictures are linked, not copied"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the split, where the folder has none")
+    args = parser.parse_args()
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        ready = (args.source / "manifest.csv").is_file()
+        rows = (
+            from_manifest(args.source, args.out) if ready else from_download(args.source, args.out, args.seed)
+        )
+        path = write_manifest(rows, args.out / "manifest.csv")
+    except VnvisionError as exc:
+        sys.exit(f"prepare: {exc}")
+    print(f"manifest  {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""A manifest of its own beside pictures that stay where they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from vnvision.errors import DataError
+
+
+def link_folders(source: str | Path, out: str | Path, names: Iterable[str]) -> None:
+    """Make ``out/NAME`` show ``source/NAME`` for every name: a link, or a copy where links cannot be made.
+
+    Raises:
+        DataError: a folder is not there, or something else lies at its place in ``out``.
+    """
+    for name in names:
+        there, here = Path(source).resolve() / name, Path(out) / name
+        if not there.is_dir():
+            raise DataError(f"{source} has no folder {name}")
+        if here.exists() or here.is_symlink():
+            if here.resolve() != there:
+                raise DataError(f"{here} is in the way", expected=f"nothing, or a link to {there}")
+            continue
+        here.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            here.symlink_to(there, target_is_directory=True)
+        except OSError:  # Windows without the right to make links
+            shutil.copytree(there, here)
