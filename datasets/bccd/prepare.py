@@ -19,6 +19,7 @@ from vnvision.data.boxes import format_boxes
 from vnvision.data.linked import link_folders
 from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
 from vnvision.data.neardup import near_duplicate_clusters
+from vnvision.data.prepare import governed
 from vnvision.data.splits import assign_splits, without_leaks
 from vnvision.errors import DataError, VnvisionError
 
@@ -91,7 +92,8 @@ def main() -> None:
         rows = (
             from_manifest(args.source, args.out) if ready else from_download(args.source, args.out, args.seed)
         )
-        path = write_manifest(rows, args.out / "manifest.csv")
+        toml = Path(__file__).with_name("source.toml")
+        path = write_manifest(governed(rows, args.out, toml), args.out / "manifest.csv")
     except VnvisionError as exc:
         sys.exit(f"prepare: {exc}")
     print(f"manifest  {path}")

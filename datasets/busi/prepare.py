@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from vnvision import atomic
-from vnvision.data.importers import import_data
 from vnvision.data.linked import link_folders
 from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
 from vnvision.data.neardup import near_duplicate_clusters
+from vnvision.data.prepare import governed
 from vnvision.data.splits import assign_splits, without_leaks
 from vnvision.errors import DataError, VnvisionError
 
@@ -38,14 +38,16 @@ def from_manifest(source: Path, out: Path) -> tuple[Row, ...]:
 def from_download(source: Path, out: Path, seed: int) -> tuple[Row, ...]:
     """The authors' folder: one folder a class, masks beside the pictures as ``NAME_mask.png``,
     ``NAME_mask_1.png`` and so on, which are joined."""
-    pictures = import_data(source, out, kind="imagefolder")
-    manifest = read_manifest(pictures, root=source)
-    rows = [row for row in manifest.rows if "_mask" not in Path(row.path).stem]
-    if sorted({row.label for row in rows}) != sorted(LABELS):
-        raise DataError(f"{source} holds other classes", expected=", ".join(LABELS))
-    kept = Manifest(tuple(rows), source, manifest.path, manifest.sha256)
+    folders = sorted(folder.name for folder in source.iterdir() if folder.is_dir())
+    if folders != sorted(LABELS):
+        raise DataError(f"{source} holds other folders", expected=", ".join(LABELS), got=", ".join(folders))
+    files = sorted(
+        file for label in LABELS for file in (source / label).glob("*.png") if "_mask" not in file.stem
+    )
+    rows = [Row(0, file.relative_to(source).as_posix(), label=file.parent.name) for file in files]
+    kept = Manifest(tuple(rows), source, source / "manifest.csv", "0" * 64)
     clusters = near_duplicate_clusters([kept.file(row) for row in rows])
-    link_folders(source, out, tuple({Path(row.path).parts[0] for row in rows}))
+    link_folders(source, out, LABELS)
     return tuple(
         _with_mask(row, _joined_mask(source, out, row))
         for row in assign_splits(kept, seed=seed, clusters=clusters)
@@ -88,7 +90,8 @@ def main() -> None:
         rows = (
             from_manifest(args.source, args.out) if ready else from_download(args.source, args.out, args.seed)
         )
-        path = write_manifest(rows, args.out / "manifest.csv")
+        toml = Path(__file__).with_name("source.toml")
+        path = write_manifest(governed(rows, args.out, toml), args.out / "manifest.csv")
     except VnvisionError as exc:
         sys.exit(f"prepare: {exc}")
     print(f"manifest  {path}")
