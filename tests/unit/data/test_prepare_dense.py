@@ -14,7 +14,10 @@ from vnvision.data.masks import read_mask
 from vnvision.data.rows import Row
 
 DATASETS = Path(__file__).parents[3] / "datasets"
-BOX = "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+BOX = (
+    "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin>"
+    "<xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+)
 
 
 def picture(path, rng):
