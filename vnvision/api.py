@@ -79,7 +79,7 @@ def evaluate(
     from vnvision.evaluate import evaluate as measure
     from vnvision.report import write_report
 
-    predictor, own_data = _predictor(subject)
+    predictor, own_data = open_predictor(subject)
     source = data or own_data
     if source is None:
         raise ConfigError("no data to evaluate on", fix="add --data MANIFEST")
@@ -118,7 +118,8 @@ def quickstart(out: str | Path = "out", *, quiet: bool = False) -> dict[str, Any
     return run(Path(out), quiet=quiet)
 
 
-def _predictor(subject: Any) -> tuple[Any, str | None]:
+def open_predictor(subject: Any) -> tuple[Any, str | None]:
+    """A run or bundle folder as a predictor, and the manifest it knows of; other objects as they are."""
     if not isinstance(subject, str | Path):
         return subject, None
     folder = Path(subject)

@@ -1,14 +1,16 @@
-"""``vnvision data``: bring pictures in, check them, split them, say what they are."""
+"""``vnvision data``: bring pictures in, check them, split and select them, probe them, say what they are."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
-app = typer.Typer(help="Bring pictures in, check them, split them, describe them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Bring pictures in, check, split, select, probe and describe them.", no_args_is_help=True
+)
 
 
 @app.command("check")
@@ -98,6 +100,67 @@ def split(
     print(f"manifest  {write_manifest(rows, out)}")
 
 
+@app.command("select")
+def select(
+    manifest: Annotated[Path, typer.Argument()],
+    where: Annotated[
+        list[str],
+        typer.Option(
+            help="COLUMN=VALUE; repeated: one column's values are alternatives, all columns must fit"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="manifest to write, in the pictures' folder or above it")],
+    invert: Annotated[bool, typer.Option("--invert", help="all the other rows")] = False,
+    mixed: Annotated[
+        str, typer.Option(help="groups with rows on both sides: refuse, drop or split")
+    ] = "refuse",
+) -> None:
+    """Part of a manifest, by its columns: one capture, one farm, one phone."""
+    from vnvision.data.manifest import read_manifest
+    from vnvision.data.select import select_rows, write_selection
+
+    wanted: dict[str, list[str]] = {}
+    for word in where:
+        column, value = next(iter((_pairs([word], "--where", "COLUMN=VALUE") or {}).items()))
+        wanted.setdefault(column, []).append(value)
+    chosen = select_rows(read_manifest(manifest), wanted, invert=invert, mixed=cast(Any, mixed))
+    written = write_selection(chosen, out)
+    groups = len(set(written.group_keys()))
+    print(f"manifest  {out}  {len(written)} rows, {groups} groups, sha256 {written.sha256}")
+
+
+@app.command("probe")
+def probe(
+    manifest: Annotated[Path, typer.Argument(help="CSV or Parquet manifest with splits")],
+    split: Annotated[str, typer.Option(help="rows to ask about; a look at test counts as one")] = "val",
+    out: Annotated[Path | None, typer.Option(help="folder for shortcuts.json and shortcuts.html")] = None,
+    language: Annotated[str, typer.Option(help="vi or en")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """How far the label can be told from thumbnail, exposure, border, background or file alone."""
+    from vnvision.cli.show import bar
+    from vnvision.cli.show_shortcuts import print_shortcuts
+    from vnvision.data.manifest import read_manifest
+    from vnvision.errors import ConfigError
+    from vnvision.evaluate.shortcuts import probe_shortcuts
+
+    if language not in ("vi", "en"):
+        raise ConfigError("unknown language", expected="vi or en", got=language)
+    with bar("probing", quiet=as_json) as progress:
+        report = probe_shortcuts(read_manifest(manifest), test=split, progress=progress)
+    page = None
+    if out is not None:
+        from vnvision.report.field_page import write_field_page
+
+        page = write_field_page(out, shortcuts=report, language=cast(Any, language))
+    if as_json:
+        print(report.to_json())
+        return
+    print_shortcuts(report, cast(Any, language))
+    if page is not None:
+        print(f"report  {page}")
+
+
 @app.command("card")
 def card(
     manifest: Annotated[Path, typer.Argument()],
@@ -117,10 +180,10 @@ def card(
         print(f"card  {atomic.write_text(out, text)}")
 
 
-def _pairs(words: list[str]) -> dict[str, str] | None:
+def _pairs(words: list[str], option: str = "--column", form: str = "theirs=ours") -> dict[str, str] | None:
     from vnvision.errors import ConfigError
 
     bad = [word for word in words if "=" not in word]
     if bad:
-        raise ConfigError(f"cannot read --column {' '.join(bad)}", expected="theirs=ours")
+        raise ConfigError(f"cannot read {option} {' '.join(bad)}", expected=form)
     return dict(word.split("=", 1) for word in words) or None

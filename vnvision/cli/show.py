@@ -45,7 +45,7 @@ def figure(metric: Metric) -> str:
 
 def print_report(report: EvalReport) -> None:
     """The figures of a report as aligned lines."""
-    print(print(f"{report.split}: {report.n} pictures, {report.n_groups} groups; 95 % intervals by group"))
+    print(f"{report.split}: {report.n} pictures, {report.n_groups} groups; 95 % intervals by group")
     for name, metric in report.metrics.items():
         print(f"  {name:<32}{figure(metric)}")
     for warning in report.warnings:

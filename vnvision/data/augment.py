@@ -17,6 +17,7 @@ import numpy as np
 from vnvision.data.augment_colour import between, recolour, spoil
 from vnvision.data.augment_extra import apply_extra
 from vnvision.data.augment_spec import PRESETS, AugmentSpec
+from vnvision.data.field import FieldSpec, apply_field, find_leaf
 from vnvision.errors import ConfigError, DataError
 from vnvision.imaging.geometry import INTERPOLATION
 
@@ -84,8 +85,17 @@ class Augmenter:
         """
         return self.sample(image, key)[0]
 
-    def sample(self, image: np.ndarray, key: tuple[int, ...]) -> tuple[np.ndarray, Sampling]:
-        """As a call, and where the result's pixels came from."""
+    def sample(
+        self, image: np.ndarray, key: tuple[int, ...], leaf: np.ndarray | None = None
+    ) -> tuple[np.ndarray, Sampling]:
+        """As a call, and where the result's pixels came from.
+
+        Args:
+            image: as for a call.
+            key: as for a call.
+            leaf: (H, W), not 0 where the leaf is; only ``AugmentSpec.field`` looks at it, and looks for the
+                leaf itself where it is not given.
+        """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
             got = f"{image.shape} {image.dtype}"
             raise DataError("cannot augment", expected="(H, W, 3) or (H, W, 1) uint8", got=got)
@@ -97,6 +107,8 @@ class Augmenter:
         box = _choose_box(self.spec, (image.shape[0], image.shape[1]), aspect, draw)
         sampling = Sampling(box, self.size_px)
         result = sampling.apply(image, INTERPOLATION[self.interpolation])
+        if self.spec.field is not None:
+            result = self._in_the_field(self.spec.field, image, leaf, sampling, result, key)
         result = recolour(result, self.spec, draw)
         result = spoil(result, self.spec, draw, rng)
         result = result if result.ndim == 3 else result[:, :, None]
@@ -104,6 +116,23 @@ class Augmenter:
             result = apply_extra(result, self.spec.extra, int(rng.integers(2**31)))
         own = result.copy() if np.shares_memory(result, image) else np.ascontiguousarray(result)
         return own, sampling
+
+    @staticmethod
+    def _in_the_field(
+        spec: FieldSpec,
+        image: np.ndarray,
+        leaf: np.ndarray | None,
+        sampling: Sampling,
+        result: np.ndarray,
+        key: tuple[int, ...],
+    ) -> np.ndarray:
+        """Field effects on the sampled picture; the leaf is looked for in the whole one, where it shows best."""
+        if leaf is None and spec.background > 0 and image.shape[2] == 3:
+            guess = find_leaf(image)
+            leaf = guess.mask if guess.confidence >= spec.least_confidence else None
+        if leaf is not None:
+            leaf = sampling.apply((leaf > 0).astype(np.uint8), cv2.INTER_NEAREST_EXACT)
+        return apply_field(result, spec, key, leaf)
 
 
 @dataclass(frozen=True, slots=True)

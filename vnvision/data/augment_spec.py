@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from vnvision.data.field.spec import FIELD, FieldSpec
 from vnvision.spec import Record
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -43,6 +44,9 @@ class AugmentSpec(Record):
     cutout: Share = 0.0
     cutout_side: Span = Field(default=(0.15, 0.35), description="side of the square, share of the picture's")
 
+    field: FieldSpec | None = Field(
+        default=None, description="ground, soil, shade, hand, drops, phone: what the field adds to a leaf"
+    )
     extra: tuple[dict[str, Any], ...] = Field(
         default=(), description="albumentations transforms by name, applied last: {name: RandomFog, p: 0.2}"
     )
@@ -84,3 +88,4 @@ PRESETS: dict[str, AugmentSpec] = {
         blur=0.1,
     ),
 }  # fmt: skip
+PRESETS["field"] = PRESETS["crops"].model_copy(update={"field": FIELD})

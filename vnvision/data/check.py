@@ -14,6 +14,7 @@ from vnvision.data.look import Look, look_at
 from vnvision.data.manifest import Manifest
 from vnvision.data.neardup import Progress, cluster, default_threads
 from vnvision.data.rowchecks import gaps
+from vnvision.data.truthchecks import TruthRules, has_truth, truth_problems, truth_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,20 @@ def check_manifest(
     manifest: Manifest,
     *,
     labels: Sequence[str] | None = None,
+    mask_labels: int | None = None,
+    box_labels: Sequence[str] | None = None,
     near_duplicates: bool = True,
     strict: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Check rows, files and splits of a manifest.
+    """Check rows, files, masks, boxes and splits of a manifest.
 
     Args:
         manifest: what to check.
         labels: the label ids that are allowed; any, unless given.
+        mask_labels: how many labels masks may hold, background included; any, unless given.
+        box_labels: the label ids that boxes may have; any, unless given.
         near_duplicates: whether to look for near-duplicate images across splits.
         strict: whether a missing sha256, licence or consent is a problem, not a warning.
         threads: how many files to read at once; one for each CPU, at most 8, unless given.
@@ -63,10 +68,12 @@ def check_manifest(
     Returns:
         All problems; nothing is raised for what is wrong with the data.
     """
-    looks = _look(manifest, threads or default_threads(), near_duplicates, progress)
-    rows = manifest.rows
+    threads = threads or default_threads()
+    looks = _look(manifest, threads, near_duplicates, progress)
+    rows, rules = manifest.rows, TruthRules(mask_labels, None if box_labels is None else tuple(box_labels))
     problems = [*findings.file_problems(rows, looks), *findings.label_problems(rows, labels)]
     problems += findings.group_problems(rows)
+    problems += truth_problems(manifest, looks, rules, threads)
     warnings: list[str] = []
     if near_duplicates:
         clusters = cluster([look.print for look in looks], [look.digest for look in looks])
@@ -77,7 +84,7 @@ def check_manifest(
         problems += [Problem("missing value", gap.lines, gap.text) for gap in missing]
     else:
         warnings += [gap.text for gap in missing]
-    warnings += findings.row_warnings(rows)
+    warnings += [*findings.row_warnings(rows, other_truth=has_truth(rows)), *truth_warnings(rows)]
     order = {kind: number for number, kind in enumerate(KINDS)}
     problems.sort(key=lambda problem: (order[problem.kind], problem.row_lines, problem.text))
     return CheckResult(tuple(problems), tuple(warnings), len(manifest))

@@ -23,6 +23,10 @@ KINDS = (
     "same file across splits",
     "unknown label",
     "unlabelled training row",
+    "wrong mask",
+    "wrong mask values",
+    "wrong boxes",
+    "box outside the picture",
     "group across splits",
     "near-duplicate across splits",
     "missing value",
@@ -116,12 +120,12 @@ def cluster_warnings(rows: Sequence[Row], clusters: Sequence[int]) -> Iterator[s
         yield f"{len(mixed)} clusters of near-duplicates have different labels ({shown})"
 
 
-def row_warnings(rows: Sequence[Row]) -> Iterator[str]:
-    """What is allowed but worth a look."""
+def row_warnings(rows: Sequence[Row], *, other_truth: bool = False) -> Iterator[str]:
+    """What is allowed but worth a look; rows with ``other_truth``, masks or boxes, need no label."""
     without = [row for row in rows if row.split is None]
     if without:
         yield f"{len(without)} of {len(rows)} rows have no split ({row_list(_lines(without))})"
-    if all(_answer(row) is None for row in rows):
+    if not other_truth and all(_answer(row) is None for row in rows):
         yield "no row has a label"
     ungrouped = [row for row in rows if row.group_id is None]
     if ungrouped:

@@ -21,11 +21,13 @@ class Look:
         problems: (kind, text) of what is wrong with it.
         digest: SHA-256 of its bytes, None where it could not be read.
         print: its fingerprint, None where it is no image or was not asked for.
+        size_px: height and width of the picture as read, None where it is no image.
     """
 
     problems: tuple[tuple[str, str], ...] = ()
     digest: str | None = None
     print: Fingerprint | None = None
+    size_px: tuple[int, int] | None = None
 
 
 def look_at(root: Path, row: Row, with_fingerprint: bool) -> Look:
@@ -61,4 +63,5 @@ def look_at(root: Path, row: Row, with_fingerprint: bool) -> Look:
     except DataError as exc:
         problems.append(("unreadable image", str(exc).replace(str(target), row.path)))
         return Look(tuple(problems), digest)
-    return Look(tuple(problems), digest, fingerprint(image) if with_fingerprint else None)
+    size = image.shape[0], image.shape[1]
+    return Look(tuple(problems), digest, fingerprint(image) if with_fingerprint else None, size)

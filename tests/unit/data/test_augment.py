@@ -244,3 +244,20 @@ def test_bad_pictures_keys_and_sizes_are_refused(picture):
         augmenter(picture, (0, -1))
     with pytest.raises(ConfigError, match="expected 1 pixel or more, got 0"):
         Augmenter(PRESETS["none"], 0)
+
+
+def test_the_field_preset_adds_to_crops_and_keeps_its_draws():
+    image = np.full((96, 128, 3), 200, np.uint8)
+    image[20:70, 30:100] = (40, 140, 30)
+    crops, field = Augmenter(PRESETS["crops"], 64), Augmenter(PRESETS["field"], 64)
+    quiet = PRESETS["field"].field.model_copy(
+        update={name: 0.0 for name in ("background", "soil", "drops", "hand", "shade", "phone_blur")}
+    )
+    same = Augmenter(PRESETS["crops"].model_copy(update={"field": quiet}), 64)
+    changed = 0
+    for index in range(20):
+        key = (3, 1, index)
+        np.testing.assert_array_equal(field(image, key), field(image, key))
+        np.testing.assert_array_equal(crops(image, key), same(image, key))
+        changed += not np.array_equal(crops(image, key), field(image, key))
+    assert changed > 5

@@ -50,7 +50,7 @@ def test_a_selection_and_its_inverse_part_the_rows(manifest):
 
 def test_groups_on_both_sides_are_refused_dropped_or_split(manifest):
     where = {"capture": ["field"]}
-    with pytest.raises(DataError, match="1 groups have rows inside and outside the selection: got g4; drop"):
+    with pytest.raises(DataError, match=r"1 groups have rows inside and outside the selection: got g4; drop"):
         select_rows(manifest, where)
     assert names(select_rows(manifest, where, mixed="drop")) == ["c"]
     assert names(select_rows(manifest, where, mixed="drop", invert=True)) == ["a", "b"]
@@ -67,7 +67,9 @@ def test_written_beside_the_pictures(manifest):
 
 
 def test_written_further_up_paths_and_masks_stay_right(manifest):
-    written = write_selection(select_rows(manifest, {"capture": ["white"]}), manifest.root.parent / "white.csv")
+    written = write_selection(
+        select_rows(manifest, {"capture": ["white"]}), manifest.root.parent / "white.csv"
+    )
     assert [row.path for row in written.rows] == ["set/img/a.png", "set/img/b.png"]
     assert [row.extra["mask"] for row in written.rows] == ["set/masks/a.png", "none"]
     assert written.file(written.rows[0]) == manifest.root.parent / "set/img/a.png"
@@ -76,10 +78,10 @@ def test_written_further_up_paths_and_masks_stay_right(manifest):
 def test_written_elsewhere_is_refused(manifest, tmp_path):
     elsewhere = tmp_path / "other"
     elsewhere.mkdir()
-    with pytest.raises(DataError, match="outside the folder of x.csv: expected that folder or one above it"):
+    with pytest.raises(DataError, match=r"outside the folder of x.csv: expected that folder or one above it"):
         write_selection(manifest, elsewhere / "x.csv")
     assert list(elsewhere.iterdir()) == []
-    with pytest.raises(ConfigError, match="manifest.csv exists; choose another name"):
+    with pytest.raises(ConfigError, match=r"manifest.csv exists; choose another name"):
         write_selection(manifest, manifest.path)
 
 
@@ -90,13 +92,17 @@ def test_multi_label_columns(tmp_path):
 
 
 def test_wrong_conditions_are_named(manifest):
-    with pytest.raises(DataError, match="has no column 'colour': expected one of path, label, split, group_id, "):
+    with pytest.raises(
+        DataError, match=r"has no column 'colour': expected one of path, label, split, group_id, "
+    ):
         select_rows(manifest, {"colour": ["red"]})
-    with pytest.raises(DataError, match="column capture has no value 'lab': expected one of white, field, garden"):
+    with pytest.raises(
+        DataError, match=r"column capture has no value 'lab': expected one of white, field, garden"
+    ):
         select_rows(manifest, {"capture": ["lab"]})
-    with pytest.raises(DataError, match="no row is left: got capture=white, phone="):
+    with pytest.raises(DataError, match=r"no row is left: got capture=white, phone="):
         select_rows(manifest, {"capture": ["white"], "phone": [""]}, mixed="split")
-    with pytest.raises(ConfigError, match="nothing to select by: expected column=value"):
+    with pytest.raises(ConfigError, match=r"nothing to select by: expected column=value"):
         select_rows(manifest, {})
-    with pytest.raises(ConfigError, match="mixed: expected refuse, drop, split, got whole"):
+    with pytest.raises(ConfigError, match=r"mixed: expected refuse, drop, split, got whole"):
         select_rows(manifest, {"capture": ["white"]}, mixed="whole")

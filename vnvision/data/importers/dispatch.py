@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vnvision import atomic
-from vnvision.data.importers import coco, image_folder, medmnist, renamed
+from vnvision.data.importers import coco, dicom, image_folder, medmnist, renamed
 from vnvision.data.importers.found import Found, hashed, manifest_path, related
 from vnvision.data.manifest import write_manifest
 from vnvision.data.neardup import Progress
 from vnvision.data.table import write_table
 from vnvision.errors import ConfigError, DataError
 
-KINDS = ("imagefolder", "csv", "coco", "medmnist")
+KINDS = ("imagefolder", "csv", "coco", "medmnist", "dicom")
 
 
 def import_data(
@@ -30,6 +30,7 @@ def import_data(
     columns: Mapping[str, str] | None = None,
     labels: Sequence[str] | None = None,
     image_root: str | Path | None = None,
+    key_file: str | Path | None = None,
     hash_files: bool = True,
     progress: Progress | None = None,
 ) -> Path:
@@ -42,6 +43,9 @@ def import_data(
       beside the manifest.
     - ``medmnist``: an ``.npz`` of train, val and test images and labels. The images are written as PNG
       files into ``images/`` beside the manifest.
+    - ``dicom``: a folder of studies. The patient's pseudonym is the group; files that are no images are
+      listed in ``skipped.csv`` beside the manifest; ``labels.csv`` in the folder (path or study, label)
+      gives labels.
 
     Args:
         source: the folder or file to import.
@@ -55,6 +59,9 @@ def import_data(
         columns: csv only: column of the table -> manifest column, as in ``{"image": "path"}``.
         labels: medmnist only: names of the classes, in order of their index.
         image_root: csv and coco only: folder that image names are relative to; the file's own otherwise.
+        key_file: dicom only: 64 hex digits that pseudonyms are made with; the environment's
+            ``VNVISION_PSEUDONYM_KEY`` otherwise, and a key that is thrown away after this import without
+            either.
         hash_files: whether to fill ``sha256``.
         progress: called with (files done, files in all).
 
@@ -64,6 +71,7 @@ def import_data(
     Raises:
         ConfigError: an unknown kind, or an option that this kind does not take.
         DataError: the source is damaged, hostile or ambiguous; images are missing or lie elsewhere.
+        MissingExtraError: dicom without pydicom, or without the codec for a file.
     """
     source, target = Path(source), manifest_path(out)
     kind = _known(kind) if kind is not None else detect_kind(source)
@@ -71,6 +79,7 @@ def import_data(
         ("columns", columns, ("csv",)),
         ("labels", labels, ("medmnist",)),
         ("image_root", image_root, ("csv", "coco")),
+        ("key_file", key_file, ("dicom",)),
     ):
         if value is not None and kind not in takers:
             raise ConfigError(f"{name} does not apply to {kind}", expected=f"kind {' or '.join(takers)}")
@@ -79,6 +88,8 @@ def import_data(
         found = medmnist.extract(source, target.parent, labels, progress)
     elif kind == "imagefolder":
         found = image_folder.scan(source)
+    elif kind == "dicom":
+        found = dicom.scan(source, key_file, progress)
     elif kind == "csv":
         found = renamed.read(source, root, columns or {})
     else:
@@ -101,6 +112,8 @@ def _write(found: Found, target: Path) -> Path:
         write_table(target.parent / "boxes.csv", ("path", "label", "x0", "y0", "x1", "y1"), cells)
     if found.categories is not None:
         atomic.write_json(target.parent / "categories.json", found.categories)
+    if found.skipped is not None:
+        write_table(target.parent / "skipped.csv", ("path", "reason"), found.skipped)
     return write_manifest(found.rows, target)
 
 
@@ -120,6 +133,8 @@ def detect_kind(source: Path) -> str:
     if not source.exists():
         raise DataError(f"{source} does not exist", fix="check the path")
     if source.is_dir():
+        if (source / "DICOMDIR").is_file():
+            return "dicom"
         files = sorted(p.name for p in source.iterdir() if p.suffix.lower() in (".csv", ".json", ".npz"))
         if files:
             raise DataError(

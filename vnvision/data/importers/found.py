@@ -33,12 +33,14 @@ class Found:
         root: an existing folder.
         boxes: for ``boxes.csv``; None where the data set has none.
         categories: for ``categories.json``; None where it has none.
+        skipped: for ``skipped.csv``: files passed over, and why; None where that is not kept.
     """
 
     rows: tuple[Row, ...]
     root: Path
     boxes: tuple[FoundBox, ...] | None = None
     categories: list[dict[str, Any]] | None = None
+    skipped: tuple[tuple[str, str], ...] | None = None
 
     def filled(self, **values: str | None) -> Found:
         """The same with ``values`` in every row that has none of its own."""
@@ -98,7 +100,8 @@ def related(found: Found, target: Path) -> Found:
         )
     prefix = PurePosixPath(root.relative_to(folder).as_posix())
     rows = tuple(replace(row, path=(prefix / row.path).as_posix()) for row in found.rows)
-    return replace(found, rows=rows, root=target.parent)
+    skipped = found.skipped and tuple(((prefix / path).as_posix(), why) for path, why in found.skipped)
+    return replace(found, rows=rows, root=target.parent, skipped=skipped)
 
 
 def hashed(found: Found, folder: Path, progress: Progress | None) -> Found:
