@@ -9,6 +9,8 @@ import typer
 
 from vnvision import __version__
 from vnvision.cli import (
+    clinic,
+    clinic_results,
     data,
     doctor,
     evaluate,
@@ -42,6 +44,8 @@ face.app.add_typer(face_data.app)
 face.app.add_typer(face_eval.app)
 face.app.add_typer(face_gallery.app)
 app.add_typer(face.app, name="face")
+clinic.app.command("report")(clinic_results.report)
+app.add_typer(clinic.app, name="clinic")
 
 
 @app.callback(invoke_without_command=True)

@@ -126,13 +126,13 @@ class Augmenter:
         result: np.ndarray,
         key: tuple[int, ...],
     ) -> np.ndarray:
-        """Field effects on the sampled picture; the leaf is looked for in the whole one, where it shows best."""
+        """Field effects on the sampled picture; the leaf is looked for in the whole one."""
         if leaf is None and spec.background > 0 and image.shape[2] == 3:
             guess = find_leaf(image)
             leaf = guess.mask if guess.confidence >= spec.least_confidence else None
         if leaf is not None:
             leaf = sampling.apply((leaf > 0).astype(np.uint8), cv2.INTER_NEAREST_EXACT)
-        return apply_field(result, spec, key, leaf)
+        return apply_field(result if result.ndim == 3 else result[:, :, None], spec, key, leaf)
 
 
 @dataclass(frozen=True, slots=True)

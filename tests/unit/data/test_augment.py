@@ -224,7 +224,7 @@ def test_each_spoiler_acts_alone(picture, option):
 def test_specs_are_strict_and_round_trip():
     for spec in PRESETS.values():
         assert AugmentSpec.from_json(spec.to_json()) == spec
-    assert set(PRESETS) == {"none", "light", "crops", "clinic", "cells"}
+    assert set(PRESETS) == {"none", "light", "crops", "clinic", "cells", "field"}
     assert PRESETS["clinic"].hue == PRESETS["clinic"].hflip == 0
     with pytest.raises(
         ConfigError, match=r"blur: Input should be less than or equal to 1 \(got 2\); flip: unknown key"
@@ -251,7 +251,7 @@ def test_the_field_preset_adds_to_crops_and_keeps_its_draws():
     image[20:70, 30:100] = (40, 140, 30)
     crops, field = Augmenter(PRESETS["crops"], 64), Augmenter(PRESETS["field"], 64)
     quiet = PRESETS["field"].field.model_copy(
-        update={name: 0.0 for name in ("background", "soil", "drops", "hand", "shade", "phone_blur")}
+        update=dict.fromkeys(("background", "soil", "drops", "hand", "shade", "phone_blur"), 0.0)
     )
     same = Augmenter(PRESETS["crops"].model_copy(update={"field": quiet}), 64)
     changed = 0
