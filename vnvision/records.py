@@ -226,7 +226,11 @@ class GroupRow(Record):
 
 
 class Mistake(Record):
-    """One wrong answer."""
+    """One wrong answer; of masks and boxes, one picture answered badly.
+
+    For these ``truth`` and ``answer`` are outlines as text (``vnvision.evaluate.outlines``), and
+    ``probability`` is how far they agree, 0 to 1.
+    """
 
     path: str
     truth: str

@@ -18,6 +18,12 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="CSV or Parquet manifest")],
     near_duplicates: Annotated[bool, typer.Option(help="look for near-duplicates across splits")] = True,
     strict: Annotated[bool, typer.Option(help="missing sha256, licence or consent are errors")] = False,
+    mask_labels: Annotated[
+        int | None, typer.Option(min=2, help="how many labels the masks may hold, the background included")
+    ] = None,
+    box_label: Annotated[
+        list[str] | None, typer.Option(help="a label the boxes may have; may be repeated")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Report every problem with its row numbers; exit code 1 where there is one."""
@@ -27,7 +33,14 @@ def check(
 
     table = read_manifest(manifest)
     with bar("checking", quiet=as_json) as progress:
-        result = check_manifest(table, near_duplicates=near_duplicates, strict=strict, progress=progress)
+        result = check_manifest(
+            table,
+            near_duplicates=near_duplicates,
+            strict=strict,
+            progress=progress,
+            mask_labels=mask_labels,
+            box_labels=box_label,
+        )
     if as_json:
         print(result.to_json())
     else:

@@ -48,5 +48,10 @@ def print_report(report: EvalReport) -> None:
     print(f"{report.split}: {report.n} pictures, {report.n_groups} groups; 95 % intervals by group")
     for name, metric in report.metrics.items():
         print(f"  {name:<32}{figure(metric)}")
+    if report.task.kind in ("segmentation", "detection"):
+        for label, metrics in report.per_class.items():
+            print(f"  {label}")
+            for name, metric in metrics.items():
+                print(f"    {name:<30}{figure(metric)}")
     for warning in report.warnings:
         print(f"  note: {warning}")

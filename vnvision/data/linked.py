@@ -9,6 +9,18 @@ from pathlib import Path
 from vnvision.errors import DataError
 
 
+def stays_inside(root: Path, path: str) -> bool:
+    """Whether a row's path, links followed, stays in the root, or in the folder that its first part links to.
+
+    A linked folder at the top of the root is somebody's choice (``link_folders`` makes them); a link further
+    down that leads elsewhere is not.
+    """
+    target, parts = (root / path).resolve(), Path(path).parts
+    if target.is_relative_to(root.resolve()):
+        return True
+    return len(parts) > 1 and target.is_relative_to((root / parts[0]).resolve())
+
+
 def link_folders(source: str | Path, out: str | Path, names: Iterable[str]) -> None:
     """Make ``out/NAME`` show ``source/NAME`` for every name: a link, or a copy where links cannot be made.
 

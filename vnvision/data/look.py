@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vnvision import atomic
 from vnvision.data.fingerprint import Fingerprint, fingerprint
+from vnvision.data.linked import stays_inside
 from vnvision.data.manifest import leaves_root
 from vnvision.data.rows import Row
 from vnvision.errors import DataError
@@ -34,7 +35,7 @@ def look_at(root: Path, row: Row, with_fingerprint: bool) -> Look:
     """Look at one row's file.
 
     Args:
-        root: the resolved root folder. A file outside it, also through a symbolic link, is not opened.
+        root: the resolved root folder. A file outside it is not opened; see ``stays_inside`` for links.
         row: the row.
         with_fingerprint: whether to fingerprint the image.
     """
@@ -42,7 +43,7 @@ def look_at(root: Path, row: Row, with_fingerprint: bool) -> Look:
         return Look((("outside root", f"{row.path} is not relative to the root, or climbs out of it"),))
     try:
         target = (root / row.path).resolve()
-        inside, there = target.is_relative_to(root), target.is_file()
+        inside, there = stays_inside(root, row.path), target.is_file()
     except (OSError, RuntimeError, ValueError) as exc:
         return Look((("missing file", f"{row.path}: {exc}"),))
     if not inside:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vnvision.data import boxes, masks
 from vnvision.data.findings import Problem
+from vnvision.data.linked import stays_inside
 from vnvision.data.look import Look
 from vnvision.data.manifest import Manifest, leaves_root
 from vnvision.data.rows import Row
@@ -81,7 +82,7 @@ def _mask(manifest: Manifest, row: Row, look: Look, rules: TruthRules) -> Iterat
         path = masks.mask_file(manifest, row)
         if path is None:
             return
-        if not path.resolve().is_relative_to(manifest.root.resolve()):
+        if not stays_inside(manifest.root, cell):
             yield "outside root", f"mask {cell} links to a place outside the root"
             return
         if look.size_px is None:

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from vnvision.data.manifest import Manifest
 from vnvision.errors import ConfigError
 from vnvision.evaluate.classification import evaluate_logits, fit_calibration
+from vnvision.evaluate.dense import LogitPredictor
+from vnvision.evaluate.detection import evaluate_boxes, fit_thresholds
 from vnvision.evaluate.images import image_batches
+from vnvision.evaluate.segmentation import evaluate_masks
 from vnvision.evaluate.targets import known_rows, known_targets
 from vnvision.records import EvalReport
-from vnvision.spec import TaskSpec
 
-__all__ = ["LogitPredictor", "evaluate", "evaluate_logits", "fit_calibration"]
-
-
-class LogitPredictor(Protocol):
-    """What is judged: a loaded bundle, or a trained run."""
-
-    @property
-    def name(self) -> str:
-        """For the record."""
-
-    @property
-    def task(self) -> TaskSpec:
-        """What it answers."""
-
-    def logits(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
-        """(N, C) raw outputs of images as read."""
+__all__ = ["LogitPredictor", "evaluate", "evaluate_logits", "fit_calibration", "fit_thresholds"]
 
 
 def evaluate(
@@ -47,7 +34,9 @@ def evaluate(
 ) -> EvalReport:
     """Run a predictor over one split and judge its answers.
 
-    Labels are compared before any image is read; rows with an unknown label are not read at all.
+    Labels are compared before any image is read; rows whose truth is unknown are not read at all. What is
+    measured of masks and of boxes: ``vnvision.metrics.segmentation`` and ``severity``, ``detection`` and
+    ``counting``.
 
     Args:
         predictor: has ``name``, ``task`` and ``logits``; its ``calibration``, if any, is applied.
@@ -62,12 +51,19 @@ def evaluate(
 
     Raises:
         ConfigError: a batch size below 1, or a task of another kind.
-        DataError: no such split, labels that are not the model's (lists both), or an image that cannot be
-            read (names its row).
+        DataError: no such split, labels that are not the model's (lists both), or an image or a mask that
+            cannot be read (names its row).
     """
     if batch_size < 1:
         raise ConfigError("batch_size", expected="1 or more", got=str(batch_size))
     part = manifest.split(split)
+    model = {"name": predictor.name} if model is None else model
+    if predictor.task.kind in ("segmentation", "detection"):
+        judge = evaluate_masks if predictor.task.kind == "segmentation" else evaluate_boxes
+        return judge(
+            predictor, part, split=split, batch_size=batch_size, n_boot=n_boot, seed=seed,
+            progress=progress, columns=columns, model=model,
+        )  # fmt: skip
     wanted = np.flatnonzero(known_rows(known_targets(part, predictor.task)))
     logits = np.full((len(part), len(predictor.task.labels)), np.nan, dtype=np.float32)
     done = 0
@@ -82,7 +78,7 @@ def evaluate(
         predictor.task,
         split=split,
         calibration=getattr(predictor, "calibration", None),
-        model={"name": predictor.name} if model is None else model,
+        model=model,
         n_boot=n_boot,
         seed=seed,
         columns=columns,

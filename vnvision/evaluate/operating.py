@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vnvision.errors import ConfigError
 from vnvision.evaluate import notes
 from vnvision.metrics.bootstrap import ClusterBootstrap, share
 from vnvision.metrics.ranking import threshold_at_specificity
@@ -22,12 +23,14 @@ def operating_points(
     *,
     population: str,
     manifest_sha256: str,
+    positive: str | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> tuple[OperatingPoint, ...]:
     """Thresholds at specificity 0.90 and 0.95 for every yes/no question of the task.
 
-    Two classes make one question, "is it the last label"; more classes make none; multi-label makes one a
+    Exclusive classes make the question "is it ``positive``", one label against all others; where none is
+    named, two classes make "is it the last label" and more classes none. Multi-label makes a question a
     label. ``achieved`` is the specificity at that threshold, its note the sensitivity there.
 
     Args:
@@ -37,24 +40,32 @@ def operating_points(
         groups: (N,) keys.
         population: what the data is, for the record.
         manifest_sha256: of the manifest.
+        positive: the label that sensitivity is about, see ``TaskSpec.positive``.
         n_boot: resamples.
         seed: of the resamples.
+
+    Raises:
+        ConfigError: ``positive`` is no label.
     """
+    if positive is not None and positive not in label_ids:
+        raise ConfigError(f"there is no label {positive!r}", expected=", ".join(label_ids))
     if targets.ndim == 1:
-        questions = [(1, targets)] if len(label_ids) == 2 else []
+        asked = label_ids[1] if positive is None and len(label_ids) == 2 else positive
+        at = None if asked is None else list(label_ids).index(asked)
+        questions = [] if at is None else [(at, np.where(targets >= 0, targets == at, -1).astype(int))]
     else:
         questions = [(c, targets[:, c]) for c in range(len(label_ids))]
     points = []
     for c, truth in questions:
         known = truth >= 0
-        scores, positive = probabilities[known, c], truth[known] == 1
+        scores, is_so = probabilities[known, c], truth[known] == 1
         bootstrap = ClusterBootstrap([g for g, k in zip(groups, known, strict=True) if k], n_boot, seed)
         for specificity in SPECIFICITIES:
-            threshold = threshold_at_specificity(scores, positive, specificity)
+            threshold = threshold_at_specificity(scores, is_so, specificity)
             if threshold is None:
                 continue
-            achieved = share(scores < threshold, ~positive, bootstrap)
-            found = share(scores >= threshold, positive, bootstrap)
+            achieved = share(scores < threshold, ~is_so, bootstrap)
+            found = share(scores >= threshold, is_so, bootstrap)
             note = "; ".join(text for text in (_sensitivity(found), achieved.note) if text)
             points.append(
                 OperatingPoint(

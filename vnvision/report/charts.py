@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from vnvision.report.phrases import Html, Language, Quantity, both, local, phrase, show
@@ -12,6 +13,17 @@ _SIZE = 320.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 40.0, 10.0, 12.0, 42.0
 _PLOT = _SIZE - _LEFT - _RIGHT
 _COLOURS = 5
+_NOTHING = Html("")
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart with what stands around it."""
+
+    title: Html
+    svg: Html
+    about: Html
+    legend: Html = _NOTHING
 
 
 def _x(value: float) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vnvision.report.phrases import Html, known_or, phrase, show
+from vnvision.records import EvalReport
+from vnvision.report.phrases import Html, Quantity, known_or, phrase, show
 from vnvision.report.texts import TEXTS
 from vnvision.spec import Label
 
@@ -132,3 +133,43 @@ def _flat(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(_flat(item) for item in value)
     return str(value).lower()
+
+
+def provenance(report: EvalReport) -> list[Fact]:
+    """What every model has: calibration or thresholds, input, fingerprints."""
+    spec = report.task.preprocess
+    height, width = spec.size_px
+    return [
+        *(_thresholds(report) if report.task.kind == "detection" else _calibration(report)),
+        Fact(
+            show(phrase("input")),
+            show(phrase("input_value", height=str(height), width=str(width), colour=spec.colour.upper())),
+        ),
+        Fact(show(phrase("preprocess")), Html(f"<code>{spec.fingerprint()}</code>")),
+        Fact(show(phrase("manifest")), Html(f"<code>{report.manifest_sha256}</code>")),
+    ]
+
+
+def _calibration(report: EvalReport) -> list[Fact]:
+    """How probabilities were calibrated; nothing for masks, which are not."""
+    if report.task.kind == "segmentation":
+        return []
+    calibration = report.calibration
+    fitted: Any = phrase("not_calibrated")
+    if calibration.n:
+        split = known_or("split", calibration.fitted_on)
+        fitted = phrase("fitted_on_n", split=split, n=calibration.n)
+    temperatures = ", ".join(show(Quantity(t, "short")) for t in calibration.temperatures)
+    return [
+        Fact(show(phrase("fitted_on")), show(fitted)),
+        Fact(show(phrase("temperatures")), Html(temperatures)),
+    ]
+
+
+def _thresholds(report: EvalReport) -> list[Fact]:
+    """The score above which a box counts, once or a label."""
+    values = report.task.boxes.thresholds if report.task.boxes is not None else ()
+    said = [show(Quantity(value, "short")) for value in values]
+    if len(values) == len(report.task.labels):
+        said = [Html(f"{show(label)} {text}") for label, text in zip(report.task.labels, said, strict=True)]
+    return [Fact(show(phrase("box_thresholds")), Html(", ".join(said)))]

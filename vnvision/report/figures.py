@@ -31,9 +31,24 @@ HIGHER = (
 )
 LOWER = ("ece", "brier", "nll")
 WITHHOLDING = ("coverage", "selective_accuracy")
-PERCENT = ("accuracy", "balanced_accuracy", "ece", "precision", "recall", "coverage", "selective_accuracy")
+PERCENT = (
+    "accuracy", "balanced_accuracy", "ece", "precision", "recall", "coverage", "selective_accuracy",
+    "missed", "false_alarm", "false_area", "severity_undefined", "count_exact",
+)  # fmt: skip
 PARTS = ("accuracy", "balanced_accuracy", "auroc")
 PER_CLASS = ("recall", "precision", "f1", "auroc")
+UNBOUNDED: dict[str, Style] = {
+    "hd95_px": "tenth",
+    "hd95_mm": "tenth",
+    "severity_mae": "tenth",
+    "severity_bias": "signed_tenth",
+    "severity_loa_low": "signed_tenth",
+    "severity_loa_high": "signed_tenth",
+    "count_mae": "short",
+    "count_rmse": "short",
+    "count_bias": "signed",
+}
+"""How figures without a natural end of their scale are written; they have no bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,9 @@ class Figure:
 
 
 def style_of(name: str) -> Style:
-    """Percent for shares, three decimals for the rest."""
+    """Percent for shares, three decimals for the rest, but for those of ``UNBOUNDED``."""
+    if name in UNBOUNDED:
+        return UNBOUNDED[name]
     return "percent" if name in PERCENT or name.startswith("sensitivity") else "score"
 
 
@@ -67,7 +84,8 @@ def interval_text(metric: Metric, style: Style, language: Language) -> str:
     if metric.low is None or metric.high is None:
         return "" if metric.value is None else local(phrase("no_interval"), language)
     low, high = (Quantity(end, style).text(language) for end in (metric.low, metric.high))
-    return f"{low.removesuffix('%')}–{high}"
+    dash = " – " if style.startswith("signed") else "–"
+    return f"{low.removesuffix('%')}{dash}{high}"
 
 
 def bar(metric: Metric, scale: float = 1.0, guess: float | None = None) -> Html:
@@ -97,7 +115,7 @@ def figure(
         about=Html("") if isinstance(about, str) else show(about),
         value=value_html(metric, style),
         interval=both(lambda language: interval_text(metric, style, language)),
-        bar=bar(metric, scale, guess),
+        bar=Html("") if name in UNBOUNDED else bar(metric, scale, guess),
         note=show_note(metric.note) if metric.note else Html(""),
     )
 

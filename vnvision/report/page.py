@@ -7,8 +7,9 @@ from typing import Any
 
 from vnvision.records import EvalReport
 from vnvision.report import charts, figures, tables
+from vnvision.report.dense_page import dense_pieces
 from vnvision.report.environment import SHARED, page_environment
-from vnvision.report.facts import Fact, described, facts, mentions_synthetic
+from vnvision.report.facts import described, facts, mentions_synthetic, provenance
 from vnvision.report.phrases import Html, Language, Quantity, known_or, phrase, show, show_note
 from vnvision.report.pictures import picture
 from vnvision.spec import Label
@@ -34,8 +35,8 @@ def view(report: EvalReport, image_root: Path | None, language: Language) -> dic
     labels = {label.id: label for label in report.task.labels}
     single, blocks = facts(described(report.data), labels)
     model_facts, model_blocks = facts(report.model)
-    limit = report.calibration.abstain_below
-    pictures = [picture(mistake, labels, image_root) for mistake in report.mistakes]
+    dense = report.task.kind in ("segmentation", "detection")
+    pieces = dense_pieces if dense else _class_pieces
     return {
         "language": language,
         "page_title": f"{phrase('title').text(language)} · {_name(report)}",
@@ -45,27 +46,45 @@ def view(report: EvalReport, image_root: Path | None, language: Language) -> dic
         "n": show(report.n),
         "n_groups": show(report.n_groups),
         "n_labels": show(len(labels)),
-        "headline": _headline(report),
         "level": Quantity(next((m.level for m in report.metrics.values()), 0.95), "whole"),
         "synthetic": mentions_synthetic(report.data, report.model),
         "warnings": [show_note(text) for text in report.warnings],
-        "positive": report.task.labels[-1] if len(labels) == 2 and report.confusion else None,
-        **tables.metrics(report),
-        "limit": Quantity(limit, "percent") if limit is not None else None,
-        "parts": tables.parts(report),
         "confusion": tables.confusion(report),
         "labels": [show(label) for label in report.task.labels],
         "wide": len(labels) > _WIDE,
-        "charts": _charts(report, labels, language),
-        "per_class": tables.per_class(report, labels),
         "points": [tables.point(point, labels) for point in report.operating_points],
-        "pictures": pictures,
-        "has_pictures": any(picture.uri for picture in pictures),
-        "judged": report.metrics.get("accuracy") is not None,
         "data_facts": single,
         "data_blocks": blocks,
-        "model_facts": [fact for fact in model_facts if report.model] + _provenance(report),
+        "model_facts": [fact for fact in model_facts if report.model] + provenance(report),
         "model_blocks": model_blocks,
+        **pieces(report, labels, image_root, language),
+    }
+
+
+def _class_pieces(
+    report: EvalReport, labels: dict[str, Label], image_root: Path | None, language: Language
+) -> dict[str, Any]:
+    """What is particular to classification, single-label or multi-label."""
+    pictures = [picture(mistake, labels, image_root) for mistake in report.mistakes]
+    classes = tables.per_class(report, labels)
+    return {
+        "headline": _headline(report),
+        "positive": report.task.labels[-1] if len(labels) == 2 and report.confusion else None,
+        **tables.metrics(report),
+        "parts": tables.parts(report),
+        "charts_title": show(phrase("charts")),
+        "charts": _charts(report, labels, language),
+        "per_class_title": show(phrase("per_class")),
+        "per_class": [classes] if classes["rows"] else [],
+        "mistakes": {
+            "title": show(phrase("mistakes")),
+            "about": show(phrase("mistakes_about")),
+            "nothing": show(phrase("no_mistakes")),
+            "outlined": False,
+        },
+        "pictures": pictures,
+        "has_pictures": any(one.uri for one in pictures),
+        "judged": report.metrics.get("accuracy") is not None,
     }
 
 
@@ -92,12 +111,13 @@ def _headline(report: EvalReport) -> dict[str, Any]:
     return {"sentences": sentences, "figure": figures.figure("accuracy", metric, guess=guess)}
 
 
-def _charts(report: EvalReport, labels: dict[str, Label], language: Language) -> dict[str, Html]:
+def _charts(report: EvalReport, labels: dict[str, Label], language: Language) -> list[charts.Chart]:
     """The charts the report has the points for."""
-    out = {}
+    out = []
     if report.reliability:
         multilabel = report.task.kind == "multilabel"
-        out["reliability"] = charts.reliability_chart(report.reliability, language, multilabel=multilabel)
+        drawn = charts.reliability_chart(report.reliability, language, multilabel=multilabel)
+        out.append(charts.Chart(show(phrase("reliability")), drawn, show(phrase("reliability_about"))))
     curves = []
     for key, points in report.curves.items():
         if key.startswith("roc:") and points:
@@ -106,29 +126,10 @@ def _charts(report: EvalReport, labels: dict[str, Label], language: Language) ->
             curves.append((labels.get(label, Label(id=label)), points, metric.value if metric else None))
     if curves:
         curves.sort(key=lambda item: (item[2] is None, item[2]))
-        out["roc"] = charts.roc_chart([item[:2] for item in curves], language)
-        out["roc_legend"] = charts.roc_legend([(label, area) for label, _, area in curves])
+        drawn = charts.roc_chart([item[:2] for item in curves], language)
+        legend = charts.roc_legend([(label, area) for label, _, area in curves])
+        out.append(charts.Chart(show(phrase("roc")), drawn, show(phrase("roc_about")), legend))
     if report.curves.get("selective"):
-        out["selective"] = charts.selective_chart(report.curves["selective"], language)
+        drawn = charts.selective_chart(report.curves["selective"], language)
+        out.append(charts.Chart(show(phrase("selective")), drawn, show(phrase("selective_about"))))
     return out
-
-
-def _provenance(report: EvalReport) -> list[Fact]:
-    """What every model has: calibration, input, fingerprints."""
-    calibration, spec = report.calibration, report.task.preprocess
-    fitted: Any = phrase("not_calibrated")
-    if calibration.n:
-        split = known_or("split", calibration.fitted_on)
-        fitted = phrase("fitted_on_n", split=split, n=calibration.n)
-    height, width = spec.size_px
-    temperatures = ", ".join(show(Quantity(t, "short")) for t in calibration.temperatures)
-    return [
-        Fact(show(phrase("fitted_on")), show(fitted)),
-        Fact(show(phrase("temperatures")), Html(temperatures)),
-        Fact(
-            show(phrase("input")),
-            show(phrase("input_value", height=str(height), width=str(width), colour=spec.colour.upper())),
-        ),
-        Fact(show(phrase("preprocess")), Html(f"<code>{spec.fingerprint()}</code>")),
-        Fact(show(phrase("manifest")), Html(f"<code>{report.manifest_sha256}</code>")),
-    ]

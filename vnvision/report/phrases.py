@@ -14,7 +14,9 @@ from vnvision.spec import Label
 
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
-Style = Literal["percent", "whole", "bare", "score", "short", "count", "plain"]
+Style = Literal[
+    "percent", "whole", "bare", "score", "short", "count", "plain", "tenth", "signed", "signed_tenth"
+]
 
 
 class Html(str):
@@ -31,7 +33,8 @@ class Quantity:
     """A number that reads differently in each language.
 
     ``percent`` 0.8812 -> 88.1%, ``whole`` 88%, ``bare`` 88, ``score`` 0.881, ``short`` 0.88, ``count``
-    1419 -> 1,419, ``plain`` as few digits as it needs.
+    1419 -> 1,419, ``plain`` as few digits as it needs, ``tenth`` 12.3, ``signed`` +0.38, ``signed_tenth``
+    +0.4; a minus is a real one, so that a range can be read.
     """
 
     value: float
@@ -47,6 +50,9 @@ class Quantity:
             "short": f"{self.value:.2f}",
             "count": f"{self.value:,.0f}",
             "plain": f"{self.value:,.6g}" if abs(self.value) < 1e6 else f"{self.value:,.0f}",
+            "tenth": f"{self.value:,.1f}",
+            "signed": f"{self.value:+,.2f}".replace("-", "−"),
+            "signed_tenth": f"{self.value:+,.1f}".replace("-", "−"),
         }
         text = formats[self.style]
         return text.translate(_VIETNAMESE) if language == "vi" else text

@@ -58,13 +58,22 @@ def thumbnail(image_root: Path | None, path: str, size_px: int = SIZE_PX) -> str
 
     A report must come out even where its pictures are gone, and never shows a file outside the root.
     """
+    found = thumbnail_and_size(image_root, path, size_px)
+    return None if found is None else found[0]
+
+
+def thumbnail_and_size(
+    image_root: Path | None, path: str, size_px: int = SIZE_PX
+) -> tuple[str, tuple[int, int]] | None:
+    """As ``thumbnail``, with the picture's own height and width."""
     if image_root is None or leaves_root(path):
         return None
     try:
         image = read(image_root / path).image
     except (DataError, OSError):
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(_jpeg(image, size_px)).decode("ascii")
+    uri = "data:image/jpeg;base64," + base64.b64encode(_jpeg(image, size_px)).decode("ascii")
+    return uri, (image.shape[0], image.shape[1])
 
 
 def _jpeg(image: np.ndarray, size_px: int) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vnvision.records import EvalReport, Metric, OperatingPoint
 from vnvision.report import figures
-from vnvision.report.phrases import Html, Quantity, both, known_or, phrase, show
+from vnvision.report.phrases import Html, Phrase, Quantity, both, known_or, phrase, show
 from vnvision.spec import Label
 
 _SHADE = 0.62  # the strongest colour on which dark and light text still reach AA
@@ -25,17 +26,33 @@ class Cell:
 
 def metrics(report: EvalReport) -> dict[str, Any]:
     """Three tables of metrics, and the notes they share."""
-    names = {
-        "higher": (*figures.HIGHER, *figures.other_names(report)),
-        "lower": figures.LOWER,
-        "withholding": figures.WITHHOLDING,
-    }
-    tables, notes = figures.with_marks([figures.figures(report, wanted) for wanted in names.values()])
-    return {**dict(zip(names, tables, strict=True)), "metric_notes": notes}
+    limit = Quantity(report.calibration.abstain_below or 0.0, "percent")
+    return metric_tables(
+        report,
+        [
+            (phrase("higher"), phrase("higher_about"), (*figures.HIGHER, *figures.other_names(report))),
+            (phrase("lower"), phrase("lower_about"), figures.LOWER),
+            (phrase("withholding"), phrase("withholding_about", limit=limit), figures.WITHHOLDING),
+        ],
+    )
 
 
-def _table(rows: list[tuple[Html, Html, dict[str, Metric]]], names: tuple[str, ...]) -> dict[str, Any]:
+def metric_tables(
+    report: EvalReport, wanted: Sequence[tuple[Phrase, Phrase, Sequence[str]]]
+) -> dict[str, Any]:
+    """Tables (title, about, names of metrics) of the metrics there are, and the notes they share."""
+    rows, notes = figures.with_marks([figures.figures(report, names) for _, _, names in wanted])
+    tables = [
+        {"title": show(title), "about": show(about), "rows": found}
+        for (title, about, _), found in zip(wanted, rows, strict=True)
+        if found
+    ]
+    return {"tables": tables, "metric_notes": notes}
+
+
+def matrix(rows: list[tuple[Html, Html, dict[str, Metric]]], names: Sequence[str]) -> dict[str, Any]:
     """A table of several metrics a row: (row name, count, metrics)."""
+    names = [name for name in names if any(name in metrics for *_, metrics in rows)]
     cells = [
         [figures.figure(name, metrics[name]) for name in names if name in metrics] for *_, metrics in rows
     ]
@@ -47,18 +64,18 @@ def _table(rows: list[tuple[Html, Html, dict[str, Metric]]], names: tuple[str, .
             for (name, count, _), row in zip(rows, marked, strict=True)
         ],
         "notes": notes,
+        "count_name": show(phrase("col_n")),
     }
 
 
-def parts(report: EvalReport) -> list[dict[str, Any]]:
+def parts(report: EvalReport, names: Sequence[str] = figures.PARTS) -> list[dict[str, Any]]:
     """One table a column: each value with its metrics."""
     tables: dict[str, list[Any]] = {}
     for row in report.groups:
         name = show(row.value) if row.value else show(phrase("part_unknown"))
         tables.setdefault(row.column, []).append((name, show(row.n), row.metrics))
     return [
-        {"title": show(known_or("column", column)), **_table(rows, figures.PARTS)}
-        for column, rows in tables.items()
+        {"title": show(known_or("column", column)), **matrix(rows, names)} for column, rows in tables.items()
     ]
 
 
@@ -79,13 +96,26 @@ def confusion(report: EvalReport) -> list[list[Cell]]:
     return rows
 
 
-def per_class(report: EvalReport, labels: dict[str, Label]) -> dict[str, Any]:
-    """One row a class: its size and its metrics."""
+def per_class(
+    report: EvalReport,
+    labels: dict[str, Label],
+    names: Sequence[str] = figures.PER_CLASS,
+    *,
+    objects: bool = False,
+) -> dict[str, Any]:
+    """One row a class: its size, in images or in ``objects``, and those of its metrics."""
+
+    def size(metrics: dict[str, Metric]) -> int:
+        counted = metrics.get("n")
+        if counted is None:
+            return 0
+        return int(counted.value or 0) if objects else counted.n
+
     rows = [
-        (show(labels.get(label, label)), show(metrics["n"].n if "n" in metrics else 0), metrics)
+        (show(labels.get(label, label)), show(size(metrics)), metrics)
         for label, metrics in report.per_class.items()
     ]
-    return _table(rows, figures.PER_CLASS)
+    return matrix(rows, names) | ({"count_name": show(phrase("col_objects"))} if objects else {})
 
 
 def point(point: OperatingPoint, labels: dict[str, Label]) -> dict[str, Any]:

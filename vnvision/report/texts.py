@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vnvision.evaluate import notes as warning
 from vnvision.metrics import notes as note
+from vnvision.report import dense_texts
 
 TEXTS: dict[str, tuple[str, str]] = {
     # Page frame
@@ -236,6 +237,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "yes": ("có", "yes"),
     "no": ("không", "no"),
     "none": ("không ghi", "not stated"),
+    **dense_texts.TEXTS,
 }
 
 NOTES: dict[str, str] = {
@@ -305,4 +307,5 @@ NOTES: dict[str, str] = {
     ),
     "no column {column}": "không có cột {column}",
     "{count} of {total} rows have no {column} ({lines})": "{count}/{total} dòng không có {column} ({lines})",
+    **dense_texts.NOTES,
 }

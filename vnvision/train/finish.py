@@ -6,16 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from vnvision.data.boxes import row_boxes
 from vnvision.data.manifest import Manifest, read_manifest
-from vnvision.evaluate import evaluate
+from vnvision.evaluate import evaluate, fit_thresholds
 from vnvision.evaluate.classification import evaluate_logits, fit_calibration
-from vnvision.evaluate.images import image_batches
-from vnvision.metrics.detection import choose_thresholds
-from vnvision.records import Detections, EvalReport
+from vnvision.records import EvalReport
 from vnvision.report import write_report
-from vnvision.runtime.dense import detections
-from vnvision.tasks.detection import MIN_SCORE
 from vnvision.train.data import in_order, make_loader
 from vnvision.train.inputs import evaluation_pictures
 from vnvision.train.predictor import RunPredictor, load_run
@@ -62,7 +57,7 @@ def _class_report(run: Run, predictor: RunPredictor) -> EvalReport:
 def _dense_report(run: Run, predictor: RunPredictor) -> EvalReport:
     config, val = run.config, run.val.manifest
     if run.spec.boxes is not None:
-        thresholds = _thresholds(predictor, val)
+        thresholds = fit_thresholds(predictor, val)
         boxes = run.spec.boxes.model_copy(update={"thresholds": thresholds})
         predictor.task = run.spec = run.spec.model_copy(update={"boxes": boxes})
         run.spec.save(run.folder / "best" / "spec.json")
@@ -73,22 +68,6 @@ def _dense_report(run: Run, predictor: RunPredictor) -> EvalReport:
         report = evaluate(predictor, rows, "val", n_boot=config.n_boot, model=model)
         return _chosen_on_it(report.model_copy(update={"split": split}))
     return evaluate(predictor, manifest, split, n_boot=config.n_boot, model=model)
-
-
-def _thresholds(predictor: RunPredictor, val: Manifest) -> tuple[float, ...]:
-    """For each label the score of the best F1 on the validation part."""
-    task, found, truth = predictor.task, [], []
-    for images in image_batches(val, val.rows, 8):
-        sizes = [(image.shape[0], image.shape[1]) for image in images]
-        found += detections(predictor.logits(images), sizes, task, MIN_SCORE)
-    for row in val.rows:
-        boxes = row_boxes(row, str(val.path))
-        assert boxes is not None  # rows without boxes were left out when the run began
-        index = [task.label_ids.index(label) for label in boxes.labels]
-        truth.append(
-            Detections(boxes.boxes_xyxy_px, np.array(index, np.int64), np.ones(len(boxes), np.float32))
-        )
-    return choose_thresholds(found, truth, task.label_ids)
 
 
 def _chosen_on_it(report: EvalReport) -> EvalReport:

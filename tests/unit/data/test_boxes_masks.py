@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from vnvision.data.boxes import format_boxes, parse_boxes, row_boxes
-from vnvision.data.linked import link_folders
+from vnvision.data.linked import link_folders, stays_inside
 from vnvision.data.manifest import Manifest, Row
 from vnvision.data.masks import load_mask, read_mask
 from vnvision.data.splits import without_leaks
@@ -106,6 +106,11 @@ def test_pictures_are_linked_not_copied(tmp_path):
     link_folders(tmp_path / "there", tmp_path / "here", ["images"])
     assert (tmp_path / "here" / "images").is_symlink()
     assert (tmp_path / "here" / "images" / "a.txt").read_text() == "a"
+    assert stays_inside(tmp_path / "here", "images/a.txt")
+    (tmp_path / "there" / "images" / "out.txt").symlink_to(tmp_path / "secret.txt")
+    assert not stays_inside(tmp_path / "here", "images/out.txt")
+    (tmp_path / "here" / "b.txt").symlink_to(tmp_path / "secret.txt")
+    assert not stays_inside(tmp_path / "here", "b.txt")
     with pytest.raises(DataError, match="has no folder masks"):
         link_folders(tmp_path / "there", tmp_path / "here", ["masks"])
     (tmp_path / "other" / "images").mkdir(parents=True)

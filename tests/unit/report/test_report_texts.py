@@ -11,6 +11,7 @@ from vnvision.data.card import describe
 from vnvision.data.manifest import Manifest, Row, read_manifest
 from vnvision.evaluate import notes as evaluate_notes
 from vnvision.evaluate.cautions import about_data
+from vnvision.metrics import counting, dense_notes, detection, segmentation, severity
 from vnvision.metrics import notes as metric_notes
 from vnvision.metrics.classification import HEADLINE, PER_CLASS
 from vnvision.report.phrases import Html, Quantity, both, phrase, show, show_note, translated
@@ -30,7 +31,7 @@ def constants(module):
 
 
 def used_keys():
-    source = "".join(path.read_text("utf-8") for path in FOLDER.rglob("*.py") if path.name != "texts.py")
+    source = "".join(path.read_text("utf-8") for path in FOLDER.glob("*.py") if path.name != "texts.py")
     source += (FOLDER / "templates/report.html").read_text("utf-8")
     source = re.sub(r"\s+", " ", source)
     found = set(re.findall(r"(?:phrase|say)\( ?\"([a-z_.]+)\"", source))
@@ -49,10 +50,11 @@ def test_no_text_is_missing_or_unused():
 
 
 def test_every_metric_has_a_name_and_none_is_left_over():
+    dense = {name for module in (counting, detection, segmentation, severity) for name in module.HEADLINE}
     named = {key.split(".", 1)[1] for key in TEXTS if key.startswith("metric.")}
-    assert named == {*HEADLINE, *PER_CLASS, "coverage", "selective_accuracy"}
+    assert named == {*HEADLINE, *PER_CLASS, *detection.PER_CLASS, *dense, "coverage", "selective_accuracy"}
     about = {key.split(".", 1)[1] for key in TEXTS if key.startswith("about.")}
-    assert about == {*HEADLINE, "coverage", "selective_accuracy"}
+    assert about == {*HEADLINE, *dense, "coverage", "selective_accuracy"}
 
 
 @pytest.mark.parametrize("key", sorted(TEXTS))
@@ -65,6 +67,12 @@ def test_both_languages_say_the_same_fields(key):
 
 def test_every_note_has_a_translation():
     ours = {**constants(metric_notes), **{f"e_{k}": v for k, v in constants(evaluate_notes).items()}}
+    ours |= {f"d_{name}": text for name, text in constants(dense_notes).items()}
+    assert not [
+        text
+        for text in ours.values()
+        if metric_notes.SEPARATOR in text and text in vars(dense_notes).values()
+    ]
     assert [name for name, text in ours.items() if text not in NOTES] == []
     for english, vietnamese in NOTES.items():
         assert fields(english) == fields(vietnamese), english
