@@ -517,7 +517,7 @@ def test_kind_is_told_only_where_it_is_clear(tmp_path: Path) -> None:
 
 def test_options_that_do_not_apply(tmp_path: Path) -> None:
     picture(tmp_path / "set/a/1.png")
-    with pytest.raises(ConfigError, match="kind: expected one of imagefolder, .*, dicom, got voc"):
+    with pytest.raises(ConfigError, match=r"kind: expected one of imagefolder, .*, dicom, got voc"):
         import_data(tmp_path / "set", tmp_path, kind="voc")
     with pytest.raises(ConfigError, match="columns does not apply to imagefolder: expected kind csv"):
         import_data(tmp_path / "set", tmp_path, columns={"path": "x"})
