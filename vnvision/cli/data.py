@@ -55,10 +55,10 @@ def check(
 
 @app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="class folders, CSV, COCO JSON or MedMNIST npz")],
+    source: Annotated[Path, typer.Argument(help="class folders, DICOM folder, CSV, COCO or MedMNIST")],
     out: Annotated[Path, typer.Option(help="folder for manifest.csv")],
     kind: Annotated[
-        str | None, typer.Option(help="imagefolder, csv, coco or medmnist; default: by what it is")
+        str | None, typer.Option(help="imagefolder, csv, coco, medmnist or dicom; default: by what it is")
     ] = None,
     licence: Annotated[str | None, typer.Option()] = None,
     consent: Annotated[str | None, typer.Option()] = None,
@@ -69,6 +69,9 @@ def import_(
     ] = None,
     label: Annotated[list[str] | None, typer.Option(help="MedMNIST: class names in order, repeated")] = None,
     image_root: Annotated[Path | None, typer.Option(help="CSV and COCO: folder of the pictures")] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="DICOM: key of the patients' pseudonyms, 64 hex digits")
+    ] = None,
     hash_files: Annotated[
         bool, typer.Option("--hash/--no-hash", help="write a sha256 for each picture")
     ] = True,
@@ -80,8 +83,8 @@ def import_(
     with bar("importing") as progress:
         path = import_data(
             source, out, kind=kind, licence=licence, consent=consent, source_name=source_name, region=region,
-            columns=_pairs(column or []), labels=label, image_root=image_root, hash_files=hash_files,
-            progress=progress,
+            columns=_pairs(column or []), labels=label, image_root=image_root, key_file=key_file,
+            hash_files=hash_files, progress=progress,
         )  # fmt: skip
     print(f"manifest  {path}")
 

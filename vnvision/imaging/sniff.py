@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
 
-ACCEPTED = "a JPEG, PNG, WebP, TIFF or BMP image"
+ACCEPTED = "a JPEG, PNG, WebP, TIFF, BMP or DICOM image"
+HEAD_BYTES = 512
+"""How much of a file is looked at."""
 
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
@@ -15,7 +18,6 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
     (0, b"\xff\x0a", "a JPEG XL image"),
     (0, b"\x00\x00\x01\x00", "an icon file"),
-    (128, b"DICM", "a DICOM file"),
     (0, b"PK\x03\x04", "a ZIP archive or an Office document"),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -31,6 +33,11 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WAVE", "a sound file"),
 )
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+_SHORT = (
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL",
+    b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
+)  # fmt: skip
 _MARKUP = (
     (rb"\s*<(!doctype html|html)", "an HTML page"),
     (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", "an SVG drawing"),
@@ -40,11 +47,16 @@ _MARKUP = (
 
 
 def image_format(head: bytes) -> str | None:
-    """``JPEG``, ``PNG``, ``WEBP``, ``TIFF`` or ``BMP``; None for anything else.
+    """``DICOM``, ``JPEG``, ``PNG``, ``WEBP``, ``TIFF`` or ``BMP``; None for anything else.
+
+    DICOM goes first: its preamble may hold the start of a TIFF, so that one file can be read as both
+    (PS3.10 7.1), and only its header says what the pixels mean.
 
     Args:
-        head: the file's first bytes, 16 at least where the file has them.
+        head: the file's first ``HEAD_BYTES``, 16 at least where the file has them.
     """
+    if is_dicom(head):
+        return "DICOM"
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -54,6 +66,36 @@ def image_format(head: bytes) -> str | None:
     if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00\x08\x00", b"MM\x00+\x00\x08")):
         return "TIFF"
     return "BMP" if head.startswith(b"BM") else None
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether a file begins as DICOM: ``DICM`` at byte 128, or two elements that stand where they belong.
+
+    The second is for data sets without preamble: both elements are of group 2 or 8, the second has the
+    greater tag, and each has a known value representation, or none and a length that fits (PS3.5 7.1).
+    """
+    return head[128:132] == b"DICM" or any(_two_elements(head, order) for order in "<>")
+
+
+def _two_elements(head: bytes, order: str) -> bool:
+    at, before = 0, -1
+    for _ in range(2):
+        if len(head) < at + 8:
+            return False
+        group, element = struct.unpack_from(order + "HH", head, at)
+        tag = group << 16 | element
+        if group not in (2, 8) or tag <= before:
+            return False
+        vr, before = head[at + 4 : at + 6], tag
+        if vr in _LONG and len(head) >= at + 12:
+            at += 12 + struct.unpack_from(order + "I", head, at + 8)[0]
+        elif vr in _SHORT:
+            at += 8 + struct.unpack_from(order + "H", head, at + 6)[0]
+        elif order == "<":  # without value representations only the plain order exists
+            at += 8 + struct.unpack_from("<I", head, at + 4)[0]
+        else:
+            return False
+    return True
 
 
 def describe(head: bytes) -> str:

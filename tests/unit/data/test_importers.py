@@ -523,3 +523,21 @@ def test_options_that_do_not_apply(tmp_path: Path) -> None:
         import_data(tmp_path / "set", tmp_path, columns={"path": "x"})
     with pytest.raises(ConfigError, match="labels does not apply"):
         import_data(tmp_path / "set", tmp_path, labels=["x"])
+
+
+def test_coco_boxes_are_a_column_that_detection_reads(tmp_path: Path) -> None:
+    for number in (1, 2):
+        picture(tmp_path / f"im/{number}.png")
+    value = {
+        "images": [{"id": n, "file_name": f"{n}.png"} for n in (1, 2)],
+        "categories": [{"id": 1, "name": "rust"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3.5, 4]}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(value))
+    path = import_data(tmp_path / "coco.json", tmp_path, image_root=tmp_path / "im")
+    assert [row.extra["boxes"] for row in read_manifest(path).rows] == ["rust 1 2 4.5 6", "none"]
+    value["categories"][0]["name"] = "leaf rust"
+    (tmp_path / "coco.json").write_text(json.dumps(value))
+    with pytest.warns(UserWarning, match="no column boxes was written: labels such as 'leaf rust'"):
+        path = import_data(tmp_path / "coco.json", tmp_path / "out.csv", image_root=tmp_path / "im")
+    assert "boxes" not in read_manifest(path).rows[0].extra

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from vnvision import atomic
+from vnvision.data.boxes import COLUMN, format_boxes
 from vnvision.data.importers import coco, dicom, image_folder, medmnist, renamed
-from vnvision.data.importers.found import Found, hashed, manifest_path, related
+from vnvision.data.importers.found import Found, FoundBox, hashed, manifest_path, related
 from vnvision.data.manifest import write_manifest
 from vnvision.data.neardup import Progress
+from vnvision.data.rows import Row
 from vnvision.data.table import write_table
 from vnvision.errors import ConfigError, DataError
 
@@ -110,11 +116,32 @@ def _write(found: Found, target: Path) -> Path:
             for box in found.boxes
         )
         write_table(target.parent / "boxes.csv", ("path", "label", "x0", "y0", "x1", "y1"), cells)
+        found = replace(found, rows=_with_boxes(found.rows, found.boxes))
     if found.categories is not None:
         atomic.write_json(target.parent / "categories.json", found.categories)
     if found.skipped is not None:
         write_table(target.parent / "skipped.csv", ("path", "reason"), found.skipped)
     return write_manifest(found.rows, target)
+
+
+def _with_boxes(rows: tuple[Row, ...], boxes: tuple[FoundBox, ...]) -> tuple[Row, ...]:
+    """Rows with the column ``boxes`` that detection trains from."""
+    bad = sorted({box.label for box in boxes if ";" in box.label or box.label.split() != [box.label]})
+    if bad:
+        text = f"no column boxes was written: labels such as {bad[0]!r} hold a space or ';'; rename them"
+        warnings.warn(text, stacklevel=4)
+        return rows
+    of_row: dict[int, list[FoundBox]] = {}
+    for box in boxes:
+        of_row.setdefault(box.row, []).append(box)
+    done = []
+    for index, row in enumerate(rows):
+        mine = of_row.get(index, [])
+        corners = np.array([box.corners_xyxy_px for box in mine], dtype=np.float64).reshape(-1, 4)
+        done.append(
+            replace(row, extra={**row.extra, COLUMN: format_boxes([box.label for box in mine], corners)})
+        )
+    return tuple(done)
 
 
 def _known(kind: str) -> str:

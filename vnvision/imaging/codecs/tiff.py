@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +14,12 @@ from PIL import Image, TiffImagePlugin
 
 from vnvision.imaging.alpha import over_white
 from vnvision.imaging.codecs import common
+from vnvision.imaging.filters import ONE_AT_A_TIME
 
 _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR, _EXTRA, _FORMAT = 258, 262, 274, 277, 284, 338, 339
 _OFFSETS_AND_SIZES = ((273, 279), (324, 325))  # strips, tiles
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _UNSPECIFIED, _PREMULTIPLIED = 0, 1
-_ONE_AT_A_TIME = threading.Lock()
 
 
 def decode(data: bytes, name: str, max_pixels: int) -> common.Decoded:
@@ -52,7 +51,7 @@ def _quiet() -> Iterator[None]:
 
     Warning filters belong to the whole process, so one thread at a time.
     """
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
+    with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
