@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from vnvision.spec import Record, TaskSpec
 
 SCHEMA_VERSION = 1
+PRESENT_FROM = 0.5
+"""From this probability on a label of a multi-label answer counts as present."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -20,11 +20,6 @@ RETAIN = "dates, shifted-dates, patient, device, institution, uids, safe-private
 CLEAN = "descriptors, graphics, structured"
 
 
-@app.callback()
-def _clinic() -> None:
-    """Keep ``deidentify`` a verb of its own while it is the only one here."""
-
-
 @app.command("deidentify")
 def deidentify(
     source: Annotated[

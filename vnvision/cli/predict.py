@@ -1,13 +1,19 @@
-"""``vnvision predict BUNDLE PATH... --json``."""
+"""``vnvision predict BUNDLE PATH... --json --report DIR``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from vnvision.errors import DataError
+    from vnvision.runtime import Predictor
+    from vnvision.runtime.answers import Answer
+    from vnvision.spec import TaskSpec
 
 ENGINES = ("auto", "onnxruntime", "openvino")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
@@ -17,13 +23,34 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="bundle folder")],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="pictures or folders of pictures")],
     engine: Annotated[str, typer.Option(help="auto, onnxruntime or openvino")] = "auto",
-    language: Annotated[str, typer.Option(help="label texts: vi or en")] = "en",
+    language: Annotated[str, typer.Option(help="of answers and pages: vi or en")] = "en",
     batch_size: Annotated[int, typer.Option(min=1)] = 4,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="write pages to print: a case, or a batch with a table")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="PDF beside the html")] = True,
+    csv: Annotated[
+        bool | None, typer.Option("--csv/--no-csv", help="table of all answers; by default for a batch")
+    ] = None,
+    heatmap: Annotated[bool, typer.Option("--heatmap", help="show where a classifier looked")] = False,
+    each: Annotated[bool, typer.Option("--each", help="of a batch, a page for every picture too")] = False,
+    reference: Annotated[str | None, typer.Option(help="what the case or the batch is called")] = None,
+    file_names: Annotated[
+        bool | None,
+        typer.Option(
+            "--file-names/--no-file-names",
+            help="show them on pages; by default not where the model is for clinics",
+        ),
+    ] = None,
+    place_and_time: Annotated[
+        bool, typer.Option("--place-and-time", help="show those that the picture's file holds")
+    ] = False,
 ) -> None:
     """Answer for pictures and folders. A picture that cannot be read is reported, and the exit code is 1."""
-    from vnvision.errors import ConfigError, DataError
+    from vnvision.cli.predict_report import Wanted, write_pages
+    from vnvision.errors import ConfigError
     from vnvision.runtime import load_bundle
 
     if language not in ("vi", "en"):
@@ -33,26 +60,59 @@ def predict(
         raise ConfigError("no pictures found", expected=f"files ending in {', '.join(sorted(SUFFIXES))}")
     if engine not in ENGINES:
         raise ConfigError("unknown engine", expected=", ".join(ENGINES), got=engine)
+    if report is None and (csv or heatmap or each or reference or place_and_time):
+        raise ConfigError("these options are about pages", fix="say where to write them, with --report DIR")
     model = load_bundle(bundle, engine=cast(Any, engine), threads=threads)
-    failed = 0
-    for file, answer in zip(
-        files, model.predict_many(files, batch_size=batch_size, on_error="yield"), strict=True
-    ):
-        if isinstance(answer, DataError):
-            failed += 1
-            line = {"source": str(file), "error": str(answer)}
-            print(json.dumps(line, ensure_ascii=False) if as_json else f"{file}: {answer}")
-        elif as_json:
-            print(json.dumps({"source": str(file)} | answer.model_dump(mode="json"), ensure_ascii=False))
-        else:
-            print(f"{file}: {in_words(answer, model.task, language)}")
+    show = Lines(model, language, as_json)
+    if report is None:
+        show.all(files, batch_size)
+    else:
+        wanted = Wanted(
+            bundle=bundle,
+            out=report,
+            language=cast(Any, language),
+            pdf=pdf,
+            csv=csv if csv is not None else len(files) > 1,
+            heatmap=heatmap,
+            each=each,
+            reference=reference,
+            file_names=file_names,
+            place_and_time=place_and_time,
+        )
+        written = write_pages(model, files, wanted, show.line)
+        if not as_json:
+            print("\n".join(f"wrote {path}" for path in written))
     if model.manifest.synthetic and not as_json:
         print("note: this model was trained on synthetic pictures; it knows nothing of real ones")
-    if failed:
+    if show.failed:
         raise typer.Exit(1)
 
 
-def expand(paths: Iterable[Path]) -> Iterable[Path]:
+class Lines:
+    """One line a picture, and how many could not be read."""
+
+    def __init__(self, model: Predictor, language: str, as_json: bool) -> None:
+        self.model, self.language, self.as_json, self.failed = model, language, as_json, 0
+
+    def all(self, files: list[Path], batch_size: int) -> None:
+        """Answer for all files, in batches."""
+        found = self.model.predict_many(files, batch_size=batch_size, on_error="yield")
+        for file, answer in zip(files, found, strict=True):
+            self.line(file, answer)
+
+    def line(self, file: Path, answer: Answer | DataError) -> None:
+        """Print one answer, or why there is none."""
+        if isinstance(answer, Exception):
+            self.failed += 1
+            line = {"source": str(file), "error": str(answer)}
+            print(json.dumps(line, ensure_ascii=False) if self.as_json else f"{file}: {answer}")
+        elif self.as_json:
+            print(json.dumps({"source": str(file)} | answer.model_dump(mode="json"), ensure_ascii=False))
+        else:
+            print(f"{file}: {in_words(answer, self.model.task, self.language)}")
+
+
+def expand(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as given, folders searched for pictures, in name order."""
     for path in paths:
         if path.is_dir():
@@ -61,16 +121,35 @@ def expand(paths: Iterable[Path]) -> Iterable[Path]:
             yield path
 
 
-def in_words(answer, task, language: str) -> str:  # type: ignore[no-untyped-def]
-    """``leaf spot 97 %``, or that there is no sure answer."""
-    if answer.kind == "multilabel":
-        parts = zip(task.labels, answer.probabilities, strict=True)
-        return ", ".join(f"{label.text(language)} {share:.0%}" for label, share in parts)
-    if answer.kind != "classification":
-        return str(answer.kind)
-    label = next(label for label in task.labels if label.id == answer.top)
-    text = f"{label.text(language)} {answer.confidence:.0%}"
+def in_words(answer: Answer, task: TaskSpec, language: str) -> str:
+    """``leaf spot 97%``, ``12.4% diseased``, ``2 white cells``, or why there is no answer.
+
+    An answer that was withheld is not shown: ``--json`` has its probabilities, for programs.
+    """
+    from vnvision.hub import reason
+    from vnvision.hub.library import checked_language
+    from vnvision.report.cases.wording import area, percent
+
+    language = checked_language(language)
+    vi = language == "vi"
     if answer.abstained:
-        unsure = "không chắc chắn" if language == "vi" else "not sure"
-        text = f"{unsure} ({text}; {', '.join(answer.reasons)})"
-    return text
+        known = ((code, reason(code)) for code in answer.reasons)
+        why = " ".join(one.why.text(language) if one is not None else code for code, one in known)
+        return f"{'không chắc chắn' if vi else 'not sure'}: {why}"
+    names = {label.id: label.text(language) for label in task.labels}
+    if answer.kind == "segmentation":
+        whole = answer.size_px[0] * answer.size_px[1]
+        shares = ((label.id, answer.areas_px.get(label.id, 0) / whole) for label in task.labels[1:])
+        text = ", ".join(f"{names[label]} {area(share, language)}" for label, share in shares)
+        if answer.severity is None:
+            return text
+        return f"{area(answer.severity, language)} {'diện tích bị bệnh' if vi else 'diseased'} ({text})"
+    if answer.kind == "detection":
+        found = [f"{count} {names[label]}" for label, count in answer.counts.items() if count]
+        return ", ".join(found) or ("không tìm thấy gì" if vi else "nothing found")
+    if answer.kind == "multilabel":
+        pairs = zip(answer.labels, answer.probabilities, strict=True)
+        return ", ".join(f"{names[label]} {percent(share, language)}" for label, share in pairs)
+    if answer.kind == "classification":
+        return f"{names[answer.top]} {percent(answer.confidence, language)}"
+    return str(answer.kind)

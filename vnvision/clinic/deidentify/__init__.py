@@ -2,12 +2,12 @@
 
 Every output file is built anew: nothing of the original is carried over unless a rule names it.
 
-1. **The standard's table** (``facts/confidentiality.csv``): 652 attributes of PS3.15 Table E.1-1, edition
+1. **The standard's table** (``tables/confidentiality.csv``): 652 attributes of PS3.15 Table E.1-1, edition
    2026c, with the actions of the Basic Profile; curves (50xx) and overlays (60xx) beside it. The columns of
    the options are those of mid-2025: attributes that came later have none, so no option retains them.
 2. **An allow-list** for what the table does not name: numbers of bounded length and size, CS values that are
-   terms of the standard (``facts/terms.txt``), registered UIDs, codes of published coding schemes, and the
-   few attributes of ``facts/keep.csv``. Any other text or blob is removed, known to the standard or not.
+   terms of the standard (``tables/terms.txt``), registered UIDs, codes of published coding schemes, and the
+   few attributes of ``tables/keep.csv``. Any other text or blob is removed, known to the standard or not.
 3. **The pixels** keep their values; what lies around them does not: bytes past the last pixel, bits outside
    Bits Stored, comment and application segments inside JPEG and JPEG 2000 frames.
 4. **A last look** at the bytes to be written: where the name, the number, a date or a UID of the original is

@@ -35,7 +35,7 @@ def values_of(element: DataElement, vr: str, found: list[Any], rule: str | None)
         element: of the original.
         vr: its VR, which is one of those the dictionary gives.
         found: its values, at least one.
-        rule: of ``facts/keep.csv``, None where the attribute is not in it.
+        rule: of ``tables/keep.csv``, None where the attribute is not in it.
     """
     tag = int(element.tag)
     if tag == _CHARACTER_SET:

@@ -96,4 +96,4 @@ def _words(name: str) -> list[str]:
 
 
 def _text(name: str) -> str:
-    return files("vnvision.clinic.deidentify").joinpath("facts", name).read_text(encoding="utf-8")
+    return files("vnvision.clinic.deidentify").joinpath("tables", name).read_text(encoding="utf-8")

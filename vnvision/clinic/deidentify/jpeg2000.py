@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from vnvision.errors import DataError
 
-_SOC, _SOT, _SOD, _EOC = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9
-_KEPT = frozenset(
-    {0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF58, 0xFF60, 0xFF61}
-)
-"""CAP SIZ COD COC CPF QCD QCC RGN POC PLT PPM PPT. TLM and PLM hold lengths that change; CRG and COM go."""
+_SOC, _SIZ, _COD, _SOT, _SOD, _EOC = 0xFF4F, 0xFF51, 0xFF52, 0xFF90, 0xFF93, 0xFFD9
+_KEPT = frozenset({0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF60, 0xFF61})
+"""CAP SIZ COD COC CPF QCD QCC RGN POC PPM PPT. TLM, PLM and PLT only help to find things; CRG and COM go."""
 _BOX = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 
@@ -54,10 +52,20 @@ def _header(data: bytes, at: int, last: int) -> tuple[bytes, int]:
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if marker >> 8 != 0xFF or length < 2 or at + 2 + length > len(data):
             raise _damaged("a segment that is cut short")
+        if marker in (_SIZ, _COD) and length != _length(data, at, marker):
+            raise _damaged("a segment of another length than its content has")
         if marker in _KEPT:
             kept.append(data[at : at + 2 + length])
         at += 2 + length
     return b"".join(kept), at
+
+
+def _length(data: bytes, at: int, marker: int) -> int:
+    """What the length of a SIZ or COD segment follows from: components, or levels with precincts."""
+    if marker == _SIZ:
+        return 38 + 3 * _marker(data, at + 38)
+    style, levels = int.from_bytes(data[at + 4 : at + 5]), int.from_bytes(data[at + 9 : at + 10])
+    return 12 + (levels + 1 if style & 1 else 0)
 
 
 def _codestream(data: bytes) -> bytes:

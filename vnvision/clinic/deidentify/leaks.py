@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from vnvision.clinic.deidentify import values
 from vnvision.clinic.deidentify.allowed import registered
@@ -70,9 +71,10 @@ def _texts(source: Dataset, options: Options) -> Iterator[tuple[str, str]]:
             vr, keyword, found_values = str(element.VR), element.keyword, element.value
         except FAULTS:
             continue
-        if vr == "SQ":
+        if vr == "SQ" or isinstance(found_values, Sequence):
             for item in found_values or ():
-                yield from _texts(item, options)
+                if isinstance(item, Dataset):
+                    yield from _texts(item, options)
         elif vr == "PN":
             for name in values.listed(found_values):
                 yield from ((keyword, part) for part in _parts(str(name)))

@@ -160,6 +160,6 @@ def _detector() -> YuNet | None:
 def _text(source: Dataset, keyword: str) -> str:
     try:
         value: Any = source.get(keyword)
-    except FAULTS:
+        return "" if value is None else str(value).strip(" \0")
+    except FAULTS:  # also where a sequence stands in place of a text
         return ""
-    return "" if value is None else str(value).strip(" \0")

@@ -15,13 +15,11 @@ from vnvision.clinic.results.records import Kind, Language, ModelFacts
 from vnvision.clinic.results.source import Source
 from vnvision.clinic.results.texts import text
 from vnvision.clinic.results.uids import Uids
-from vnvision.records import ClassPrediction, DetectionPrediction, MaskPrediction
+from vnvision.records import PRESENT_FROM, ClassPrediction, DetectionPrediction, MaskPrediction
 from vnvision.spec import Label, TaskSpec
 
 MANUFACTURER = "vnvision"
 SERIES_NUMBERS: dict[Kind, int] = {"sr": 9001, "sc": 9002, "seg": 9003}
-PRESENT_FROM = 0.5
-"""A multi-label answer counts a label as present from this calibrated probability on."""
 
 Answer = ClassPrediction | MaskPrediction | DetectionPrediction
 

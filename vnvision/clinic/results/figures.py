@@ -9,10 +9,10 @@ from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
 
 from vnvision.clinic.results import codes
-from vnvision.clinic.results.context import MANUFACTURER, PRESENT_FROM, Context, Region
+from vnvision.clinic.results.context import MANUFACTURER, Context, Region
 from vnvision.clinic.results.geometry import spacing_mm
 from vnvision.clinic.results.texts import number, text
-from vnvision.records import ClassPrediction
+from vnvision.records import PRESENT_FROM, ClassPrediction
 
 
 def algorithm(context: Context, parameters: Sequence[str] = ()) -> AlgorithmIdentification:

@@ -37,7 +37,7 @@ def render_pdf(report: FaceReport, language: Language) -> bytes:
     except ImportError as exc:
         raise MissingExtraError("reportlab", "eval") from exc
 
-    _fonts()
+    register_fonts()
     order = [language, *(other for other in LANGUAGES if other != language)]
     name = report.name or local(tell("unnamed"), language)
     stream = io.BytesIO()
@@ -61,7 +61,8 @@ def render_pdf(report: FaceReport, language: Language) -> bytes:
     return stream.getvalue()
 
 
-def _fonts() -> None:
+def register_fonts() -> None:
+    """Make Roboto known to reportlab; doing so twice is fine."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 

@@ -155,3 +155,21 @@ def test_damaged_frames_are_a_data_error(strip, good):
         broken[place] ^= 0xFF
         with contextlib.suppress(DataError):  # and nothing else
             strip(bytes(broken))
+
+
+def longer(frame, marker):
+    """A frame with a token behind the content of one segment, its length made to fit."""
+    at, token = frame.index(marker), TOKEN.encode()
+    length = int.from_bytes(frame[at + 2 : at + 4], "big")
+    head = frame[: at + 2] + (length + len(token)).to_bytes(2, "big") + frame[at + 4 : at + 2 + length]
+    return head + token + frame[at + 2 + length :]
+
+
+@pytest.mark.parametrize(
+    ("strip", "frame", "marker"),
+    [(jpeg.stripped, planted_jpeg(GREY), bytes((0xFF, m))) for m in (0xC0, 0xC4, 0xDA, 0xDB)]
+    + [(jpeg2000.stripped, planted_jpeg_2000(GREY), bytes((0xFF, m))) for m in (0x51, 0x52)],
+)
+def test_texts_behind_the_content_of_a_segment(strip, frame, marker):
+    with pytest.raises(DataError, match="a compressed frame is damaged"):
+        strip(longer(frame, marker))

@@ -91,6 +91,22 @@ def test_images_that_cannot_be_carried_over(tmp_path, key, changes, text):
     refuse(tmp_path, key, RAW.file(RAW.image() | changes), text)
 
 
+@pytest.mark.parametrize("tag", [0x00080060, 0x00180015, 0x00081030, 0x00180050, 0x00280301, 0x00080005])
+def test_a_damaged_sequence_in_place_of_a_text_is_no_crash(tmp_path, key, tag):
+    inside = b"\x08\x00\x12\x04YE\x09\x00NguyenTeo"  # a VR that there is not
+    (tmp_path / "in.dcm").write_bytes(
+        RAW.file(RAW.image() | {tag: RAW.sequence(tag, [inside], undefined=True)})
+    )
+    try:
+        deidentify_file(tmp_path / "in.dcm", tmp_path / "out", Options(), key)
+    except DataError as exc:
+        said = str(exc)
+    else:
+        said = ""
+    assert "NguyenTeo" not in said
+    assert all(b"NguyenTeo" not in path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm"))
+
+
 def test_files_without_preamble_are_read(tmp_path, key):
     raw = Raw(IMPLICIT)
     (tmp_path / "in").write_bytes(b"".join(value for _, value in sorted(raw.image().items())))

@@ -120,9 +120,9 @@ def test_a_frame_that_cannot_be_decoded_is_said(tmp_path, key):
     raw = Raw("1.2.840.10008.1.2.4.90")
     from pydicom.encaps import encapsulate
 
-    frame = (
-        b"\xff\x4f\xff\x51\x00\x04\x00\x00\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x0e\x00\x01\xff\x93\xff\xd9"
-    )
+    sizes = b"\xff\x51\x00\x29" + bytes(34) + b"\x00\x01" + bytes(3)  # no width, no height
+    tile = b"\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x0e\x00\x01\xff\x93"
+    frame = b"\xff\x4f" + sizes + tile + b"\xff\xd9"
     elements = raw.image()
     elements[0x7FE00010] = raw.element(0x7FE00010, "OB", encapsulate([frame]), undefined=True)
     (tmp_path / "in.dcm").write_bytes(raw.file(elements, behind=b"\xfe\xff\xdd\xe0\0\0\0\0"))
