@@ -20,6 +20,11 @@ RETAIN = "dates, shifted-dates, patient, device, institution, uids, safe-private
 CLEAN = "descriptors, graphics, structured"
 
 
+@app.callback()
+def _clinic() -> None:
+    """DICOM for clinics. Research use, not a medical device."""
+
+
 @app.command("deidentify")
 def deidentify(
     source: Annotated[
