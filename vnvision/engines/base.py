@@ -17,11 +17,15 @@ class Engine(Protocol):
 
     Attributes:
         name: the engine's name.
+        path: the model file.
         input_shape: (N, C, H, W); None where any size goes.
+        output_names: of what ``run`` gives, in order, as the file has them.
     """
 
     name: str
+    path: Path
     input_shape: Shape
+    output_names: tuple[str, ...]
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, ...]:
         """Infer one batch (N, C, H, W) float32; every output in model order, first axis N.

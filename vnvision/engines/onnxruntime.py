@@ -43,6 +43,7 @@ class OnnxRuntimeEngine:
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
         ort = import_onnxruntime()
         base.check_file(path)
+        self.path = path
         options = ort.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads or 0
@@ -61,6 +62,7 @@ class OnnxRuntimeEngine:
             path, [(_shape(item.shape), item.type == "tensor(float)") for item in inputs]
         )
         self._input = inputs[0].name
+        self.output_names = tuple(item.name for item in self._session.get_outputs())
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, ...]:
         """See ``Engine.run``."""

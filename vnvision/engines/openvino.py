@@ -60,6 +60,7 @@ class OpenVinoEngine:
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
         self._ov = import_openvino()
         base.check_file(path)
+        self.path = path
         hints: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
             hints["INFERENCE_NUM_THREADS"] = threads
@@ -73,6 +74,7 @@ class OpenVinoEngine:
         except RuntimeError as exc:
             raise base.damaged(path, self.name, exc) from exc
         self._outputs = len(compiled.outputs)
+        self.output_names = tuple(_name(item) for item in compiled.outputs)
         self._workers: list[Any] = []
         self._one_at_a_time = threading.Lock()  # an infer request serves one caller
 
@@ -134,6 +136,12 @@ class OpenVinoEngine:
     def _copied(self, request: Any) -> tuple[np.ndarray, ...]:
         """A request keeps its output buffers for the next call, hence the copies."""
         return tuple(request.get_output_tensor(i).data.copy() for i in range(self._outputs))
+
+
+def _name(node: Any) -> str:
+    """The name the file gives an output, not that of a node it passes through; its operation's if none."""
+    names = node.get_names() or {node.node.get_friendly_name()}
+    return str(min(names, key=lambda name: ("/" in name, len(name), name)))
 
 
 def _input(node: object) -> tuple[base.Shape, bool]:

@@ -16,7 +16,7 @@ from vnvision.errors import ConfigError, ExportError
 from vnvision.export.card import model_card
 from vnvision.export.gate import at_size, check_parity
 from vnvision.export.golden import golden_bytes
-from vnvision.export.onnx import OPSET, to_onnx
+from vnvision.export.onnx import OPSET, to_onnx, with_explanation
 from vnvision.export.publish import staged
 from vnvision.export.reference import Reference
 from vnvision.export.result import TOLERANCES, GateResult
@@ -91,10 +91,13 @@ def export_bundle(
     extra = _checked_files(files or {}, chosen)
     out = Path(out).absolute()
     with staged(out, overwrite=overwrite) as folder:
+        module = with_explanation(module, task, golden_images)
         reference = Reference(module, task, golden_images)
         to_onnx(module, task, folder / ONNX_FILE, name=name)
         results = _write_targets(chosen, folder, reference)
-        atomic.write_bytes(folder / GOLDEN, golden_bytes(reference.images, reference.outputs))
+        atomic.write_bytes(
+            folder / GOLDEN, golden_bytes(reference.images, reference.outputs, reference.further)
+        )
         if report is not None:
             report.save(folder / REPORT)
         for inside, source in extra.items():

@@ -22,6 +22,7 @@ from vnvision.export.markdown import bullets, number, plain, short, table
 from vnvision.export.result import TOLERANCES, GateResult
 from vnvision.records import BundleManifest, EvalReport, Metric, OperatingPoint, TargetRecord
 from vnvision.report.phrases import Language, known_or, local
+from vnvision.runtime.target import DENSE
 
 
 def model_card(
@@ -123,16 +124,27 @@ class _Card:
 
     def _calibration(self) -> Iterator[str]:
         calibration = self._first_target().calibration
-        if self._is_calibrated():
+        if self._is_dense():
+            yield self.text["scores"]
+        elif self._is_calibrated():
             value = "; ".join(number(t, self.language) for t in calibration.temperatures)
             fitted = plain(calibration.fitted_on)
             yield self.text["temperature"].format(value=value, fitted=fitted, n=calibration.n)
         else:
             yield self.text["uncalibrated"]
-        if calibration.abstain_below is None:
+        if self._is_dense():
+            return
+        rule = calibration.abstention
+        if rule is not None and rule.bound is None:
+            yield self.text["nothing_answered"].format(risk=number(rule.risk, self.language))
+        elif calibration.abstain_below is None:
             yield self.text["never_abstains"]
         else:
             yield self.text["abstains"].format(value=number(calibration.abstain_below, self.language))
+        if rule is not None and rule.bound is not None:
+            figures = {name: getattr(rule, name) for name in ("risk", "delta", "bound", "coverage")}
+            values = {name: number(value, self.language) for name, value in figures.items()}
+            yield self.text["guarantee"].format(**values, n=rule.n)
         if calibration.scope_file:
             yield self.text["scope"].format(file=plain(calibration.scope_file))
         yield from (self._point(point) for point in self._first_target().operating_points)
@@ -154,6 +166,10 @@ class _Card:
 
     def _is_calibrated(self) -> bool:
         return self._first_target().calibration.n > 0
+
+    def _is_dense(self) -> bool:
+        """Masks or boxes: no probability of the whole picture, hence nothing to calibrate or withhold."""
+        return self.manifest.task.kind in DENSE
 
     def _preprocess(self) -> Iterator[str]:
         yield from preprocess_lines(self.manifest.task.preprocess, self.language)
@@ -190,7 +206,7 @@ class _Card:
             yield self.text["limit_regions"]
         if self._first_target().calibration.scope_file is None:
             yield self.text["limit_abstain"]
-        if not self._is_calibrated():
+        if not self._is_calibrated() and not self._is_dense():
             yield self.text["limit_calibration"]
         yield self.text["limit_devices"]
         yield self.text["limit_precision"]

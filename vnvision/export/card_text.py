@@ -40,6 +40,11 @@ TEXT: dict[Language, dict[str, str]] = {
         "uncalibrated": "Chưa hiệu chỉnh: điểm số không nên đọc như xác suất.",
         "abstains": 'Mô hình trả lời "không chắc" khi xác suất cao nhất dưới {value}.',
         "never_abstains": "Không đặt ngưỡng từ chối: mô hình luôn đưa ra câu trả lời, kể cả với ảnh lạ.",
+        "guarantee": "Cam kết khi chọn ngưỡng: trên dữ liệu cùng loại, câu trả lời đưa ra sai không quá "
+        "{risk} (xác suất cam kết không đúng: {delta}); cận trên đo được {bound}, trả lời {coverage} số ảnh "
+        "(n={n}).",
+        "nothing_answered": "Không ngưỡng nào giữ được rủi ro {risk}: mô hình không trả lời ảnh nào.",
+        "scores": "Điểm của từng điểm ảnh hoặc từng khung không được hiệu chỉnh.",
         "scope": "Có kèm bộ lọc ảnh ngoài phạm vi ({file}).",
         "preprocess": "Tiền xử lý",
         "voi": "Cửa sổ xám: tâm {centre}, độ rộng {width}.",
@@ -107,6 +112,11 @@ TEXT: dict[Language, dict[str, str]] = {
         "uncalibrated": "Not calibrated: scores should not be read as probabilities.",
         "abstains": 'The model answers "not sure" where its highest probability is below {value}.',
         "never_abstains": "No abstention limit: the model always answers, strange pictures included.",
+        "guarantee": "Promise the limit was chosen for: on data of the same kind at most {risk} of the "
+        "answers given are wrong (probability that the promise fails: {delta}); bound reached {bound}, "
+        "{coverage} of pictures answered (n={n}).",
+        "nothing_answered": "No limit keeps the risk of {risk}: the model answers no picture at all.",
+        "scores": "Scores of pixels and boxes are not calibrated.",
         "scope": "A gate for pictures out of scope is included ({file}).",
         "preprocess": "Preprocessing",
         "voi": "Grey window: centre {centre}, width {width}.",

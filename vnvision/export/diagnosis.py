@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vnvision.export.reference import DEAD_BELOW, Reference
+from vnvision.export.reference import DEAD_BELOW, Reference, spread
 from vnvision.metrics.scores import sigmoid, softmax
 
 MATCH = 0.02
@@ -56,7 +56,7 @@ def diagnose(outputs: np.ndarray, reference: Reference, limit: float) -> str:
     best = min(left, key=left.__getitem__)
     if left[best] <= MATCH and left[best] < 0.1 * _distance(outputs, reference.outputs):
         return best
-    if _spread(outputs) <= max(DEAD_BELOW * float(np.abs(outputs).max()), limit * reference.scale):
+    if spread(outputs) <= max(DEAD_BELOW * float(np.abs(outputs).max()), limit * reference.scale):
         return CONSTANT
     return _reordered(outputs, reference) or UNKNOWN
 
@@ -88,8 +88,4 @@ def _reordered(outputs: np.ndarray, reference: Reference) -> str:
 
 def _distance(outputs: np.ndarray, answer: np.ndarray) -> float:
     """Largest difference over the spread of ``answer``, so that faults which blow up outputs compare."""
-    return float(np.abs(outputs - answer).max()) / max(_spread(answer), 1e-12)
-
-
-def _spread(outputs: np.ndarray) -> float:
-    return float((outputs.max(axis=0) - outputs.min(axis=0)).max())
+    return float(np.abs(outputs - answer).max()) / max(spread(answer), 1e-12)

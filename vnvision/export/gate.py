@@ -11,7 +11,7 @@ import numpy as np
 from vnvision.engines import Engine, EngineName, open_engine
 from vnvision.errors import MissingExtraError, VnvisionError
 from vnvision.export.diagnosis import DAMAGED, diagnose, shape_fault
-from vnvision.export.reference import Reference
+from vnvision.export.reference import Reference, spread
 from vnvision.export.result import TOLERANCES, GateResult, Precision, Tolerance
 from vnvision.imaging import Preprocessor
 from vnvision.spec import PreprocessSpec, TaskSpec
@@ -59,15 +59,31 @@ def _compared(
     wrong = shape_fault(session.input_shape, inputs.shape)
     if wrong:
         return {"failures": (wrong,), "diagnosis": wrong}
-    together = session.run(inputs)[0]
-    if together.shape != reference.outputs.shape:
-        text = f"outputs are {together.shape} where the original gives {reference.outputs.shape}"
-        return {"failures": (text,), "diagnosis": "output: another layer was exported"}
+    outputs = session.run(inputs)
+    together = outputs[0]
+    wanted = {"output": reference.outputs, **reference.further}
+    found = dict(zip(("output", *session.output_names[1:]), outputs, strict=True))
+    for name, right in wanted.items():
+        if name not in found or found[name].shape != right.shape:
+            got = found[name].shape if name in found else "missing"
+            text = f"{name} is {got} where the original gives {right.shape}"
+            return {"failures": (text,), "diagnosis": "output: another layer was exported"}
     alone = np.concatenate([session.run(inputs[i : i + 1])[0] for i in range(len(inputs))])
-    figures = _figures(together, alone, reference, tolerance)
+    figures = _figures(together, alone, reference, tolerance) | {"further": _further(found, reference)}
     failures = _failures(figures, together, tolerance)
     cause = diagnose(together, reference, tolerance.relative) if failures else ""
     return figures | {"failures": failures, "diagnosis": cause}
+
+
+def _further(found: dict[str, np.ndarray], reference: Reference) -> dict[str, float]:
+    """Of features, maps and parts of planes: the largest difference over their own spread."""
+    wanted = reference.further | reference.parts(reference.outputs)
+    given = found | reference.parts(found["output"])
+    gaps = {}
+    for name, right in wanted.items():
+        gap = np.abs(given[name].astype(np.float64) - right).max()
+        gaps[name] = float(gap / max(spread(right), np.finfo(np.float32).tiny))
+    return gaps
 
 
 def at_size(spec: PreprocessSpec) -> PreprocessSpec:
@@ -91,7 +107,8 @@ def _figures(
         "cosine_min": float(cosine.min()),
         "batch_relative": float(np.abs(target - alone).max()) / reference.scale,
     }
-    return figures | _agreement(target, original, reference.task, tolerance.relative * reference.scale)
+    figures |= _agreement(target, original, reference.task, 2 * tolerance.relative * reference.scale)
+    return figures | _overlap(target, original, reference.task)
 
 
 def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -104,8 +121,13 @@ def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _agreement(target: np.ndarray, original: np.ndarray, task: TaskSpec, limit: float) -> dict[str, Any]:
-    """Same answer where the original is clear: best class, or the sign of each label's logit."""
-    if task.kind == "multilabel":
+    """Same answer where the original is clear: best class, or the sign of each label's logit.
+
+    ``limit`` is twice the tolerance: two outputs may move towards each other, each by the tolerance.
+    """
+    if task.kind == "detection":
+        target, original = target[:, : len(task.labels)], original[:, : len(task.labels)]
+    if task.kind in ("multilabel", "detection"):
         clear = np.abs(original) > limit
         same = (target > 0) == (original > 0)
     elif task.kind in ("classification", "segmentation"):
@@ -117,8 +139,20 @@ def _agreement(target: np.ndarray, original: np.ndarray, task: TaskSpec, limit: 
     return {"top1_n": int(clear.sum()), "top1_agreement": float(same[clear].mean()) if clear.any() else None}
 
 
+def _overlap(target: np.ndarray, original: np.ndarray, task: TaskSpec) -> dict[str, Any]:
+    """Dice of the two masks, mean over the labels that either has; nothing where there are no masks."""
+    if task.kind != "segmentation":
+        return {}
+    one, other = target.argmax(axis=1), original.argmax(axis=1)
+    sizes = [
+        ((one == c).sum(), (other == c).sum(), ((one == c) & (other == c)).sum())
+        for c in range(target.shape[1])
+    ]
+    return {"dice": float(np.mean([2 * both / (a + b) for a, b, both in sizes if a + b]))}
+
+
 def _failures(figures: dict[str, Any], together: np.ndarray, tolerance: Tolerance) -> tuple[str, ...]:
-    if not figures:
+    if "max_relative" not in figures:
         bad = int((~np.isfinite(together)).sum())
         return (f"{bad} of {together.size} outputs are NaN or infinite",)
     limit = f"{tolerance.relative:g}"
@@ -127,6 +161,9 @@ def _failures(figures: dict[str, Any], together: np.ndarray, tolerance: Toleranc
         failures.append(f"relative difference {figures['max_relative']:.3g} (at most {limit})")
     if figures["cosine_mean"] < tolerance.cosine:
         failures.append(f"mean cosine {figures['cosine_mean']:.6f} (at least {tolerance.cosine:g})")
+    for name, gap in figures["further"].items():
+        if not gap <= tolerance.relative:
+            failures.append(f"relative difference {gap:.3g} of {name} (at most {limit})")
     agreement = figures.get("top1_agreement")
     if agreement is not None and agreement < 1.0:
         failures.append(f"same best class for {agreement:.0%} of {figures['top1_n']} clear answers (all)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -57,11 +57,19 @@ def golden_images(
     return np.stack([geometry(image) for image in images])
 
 
-def golden_bytes(images: np.ndarray, outputs: np.ndarray) -> bytes:
-    """The content of ``golden.npz``: equal arrays give equal bytes (no clock in the archive)."""
+def golden_bytes(
+    images: np.ndarray, outputs: np.ndarray, further: Mapping[str, np.ndarray] | None = None
+) -> bytes:
+    """The content of ``golden.npz``: equal arrays give equal bytes (no clock in the archive).
+
+    Args:
+        images: what every target is asked.
+        outputs: what the original answers.
+        further: its other outputs, by name.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in (("images", images), ("outputs", outputs)):
+        for name, array in {"images": images, "outputs": outputs, **(further or {})}.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # the same on every system

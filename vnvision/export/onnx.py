@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from vnvision import atomic
 from vnvision.errors import ExportError, MissingExtraError
+from vnvision.export import faults
 from vnvision.export.fold import fold_shapes
-from vnvision.export.reference import frozen_copy, one_thread
+from vnvision.export.reference import check_images, frozen_copy, one_thread, output_names
 from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 OPSET = 18
@@ -28,9 +30,10 @@ def to_onnx(
 ) -> None:
     """Write the canonical ONNX file: one file, weights inside, batch dynamic, normalisation outside.
 
-    Input ``input`` (batch, C, h, w) float32, normalised; output ``output``, raw logits or embedding. Traced
-    from a float32 copy in evaluation mode on the CPU, BatchNorm folded into the convolutions before it.
-    Equal weights give equal bytes.
+    Input ``input`` (batch, C, h, w) float32, normalised; output ``output``: raw logits, embedding or planes,
+    and whatever else the module's ``output_names`` tell (see ``models.explained``). Traced from a float32
+    copy in evaluation mode on the CPU, BatchNorm folded into the convolutions before it. Equal weights give
+    equal bytes.
 
     Args:
         module: the model; its mode, device, dtype and weights stay as they are.
@@ -67,6 +70,32 @@ def to_onnx(
     atomic.write_bytes(path, model.SerializeToString(deterministic=True))
 
 
+def with_explanation(module: torch.nn.Module, task: TaskSpec, images: np.ndarray) -> torch.nn.Module:
+    """A classifier with its features and maps as further outputs, where its network allows; else itself.
+
+    The network is copied where it is wrapped, and left as it is.
+
+    Args:
+        module: the trained model.
+        task: what it answers.
+        images: (N, h, w, C) golden images, to see how the network ends.
+
+    Raises:
+        ExportError: the images do not fit the task.
+    """
+    import torch
+
+    from vnvision.models.explained import explained
+
+    check_images(images, task)
+    if task.kind not in ("classification", "multilabel"):
+        return module
+    net = frozen_copy(module)
+    with one_thread():
+        wrapped = explained(net, torch.from_numpy(faults.correct(images[:2], task.preprocess)))
+    return module if wrapped is None else wrapped
+
+
 def _traced(net: torch.nn.Module, task: TaskSpec, opset: int) -> tuple[bytes, str]:
     """The ONNX bytes and the exporter's name.
 
@@ -98,7 +127,8 @@ def _traced(net: torch.nn.Module, task: TaskSpec, opset: int) -> tuple[bytes, st
 def _export(net: torch.nn.Module, example: torch.Tensor, file: Path, opset: int, *, dynamo: bool) -> None:
     import torch
 
-    names: dict[str, Any] = {"input_names": ["input"], "output_names": ["output"], "opset_version": opset}
+    outputs = list(output_names(net))
+    names: dict[str, Any] = {"input_names": ["input"], "output_names": outputs, "opset_version": opset}
     if dynamo:
         batch = ({0: torch.export.Dim("batch")},)
         torch.onnx.export(
@@ -112,7 +142,7 @@ def _export(net: torch.nn.Module, example: torch.Tensor, file: Path, opset: int,
             **names,
         )
     else:
-        axes = {"input": {0: "batch"}, "output": {0: "batch"}}
+        axes = {name: {0: "batch"} for name in ("input", *outputs)}
         torch.onnx.export(net, (example,), str(file), dynamo=False, dynamic_axes=axes, **names)
 
 

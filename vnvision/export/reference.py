@@ -12,6 +12,7 @@ import numpy as np
 
 from vnvision.errors import ExportError
 from vnvision.export import faults
+from vnvision.runtime.target import DENSE, output_width
 from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def frozen_copy(module: torch.nn.Module) -> torch.nn.Module:
     plain = getattr(module, "_orig_mod", module)
     net = copy.deepcopy(plain).to(device="cpu", dtype=torch.float32).to(memory_format=torch.contiguous_format)
     return net.eval().requires_grad_(False)
+
+
+def output_names(module: torch.nn.Module) -> tuple[str, ...]:
+    """What a module's outputs are called in its file: ``output``, and what an ``ExplainedNet`` adds."""
+    from vnvision.models.explained import ExplainedNet
+
+    return module.output_names if isinstance(module, ExplainedNet) else ("output",)
 
 
 @contextlib.contextmanager
@@ -53,9 +61,14 @@ class Reference:
     """Golden images and what the original model says to them.
 
     Args:
-        module: the trained model, in whatever state; it is copied.
+        module: the trained model, in whatever state; it is copied. Of an ``ExplainedNet`` the answers are
+            those of the network inside.
         task: what it was trained for.
         images: (N, h, w, C) at the size of the task's spec, RGB or grey, of the spec's input dtype.
+
+    Attributes:
+        outputs: (N, C), (N, D) or (N, P, h, w): its answers.
+        further: its other outputs by name, each (N, ...), all to be repeated by the file.
 
     Raises:
         ExportError: the images or the outputs do not fit the task, the images do not differ, or the model
@@ -63,32 +76,27 @@ class Reference:
     """
 
     def __init__(self, module: torch.nn.Module, task: TaskSpec, images: np.ndarray) -> None:
-        _check_images(images, task)
+        check_images(images, task)
         self.task = task
         self.images = images
-        self._model = frozen_copy(module)
+        whole = frozen_copy(module)
+        names = output_names(whole)
+        self._model = whole.net if len(names) > 1 else whole
         self.inputs = faults.correct(images, task.preprocess)
         self.outputs = self.run(self.inputs)
         _check_outputs(self.outputs, task)
+        self.further: dict[str, np.ndarray] = {}
+        if len(names) > 1:
+            self.further = dict(zip(names[1:], _outputs(whole, self.inputs)[1:], strict=True))
 
     def run(self, inputs: np.ndarray) -> np.ndarray:
         """Outputs (N, ...) float32 of the original model for normalised inputs (N, C, h, w)."""
-        import torch
-
-        with one_thread(), torch.inference_mode():
-            parts = [self._model(part) for part in torch.from_numpy(inputs).split(16)]
-        if not all(isinstance(part, torch.Tensor) for part in parts):
-            raise ExportError(
-                "the model's forward does not give one tensor",
-                expected="a tensor of logits or embeddings",
-                got=type(parts[0]).__name__,
-            )
-        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
+        return _outputs(self._model, inputs)[0]
 
     @cached_property
     def scale(self) -> float:
         """How far apart the outputs of different images lie, at most, in one output."""
-        return _spread(self.outputs)
+        return spread(self.outputs)
 
     @cached_property
     def fault_outputs(self) -> dict[str, np.ndarray]:
@@ -109,12 +117,39 @@ class Reference:
         spoilt = faults.spoilt(self.images, self.task.preprocess, common=True)
         return {name: float(np.abs(self.run(bad) - self.outputs).max()) for name, bad in spoilt.items()}
 
+    def parts(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Parts of the answers that have another scale than the rest: a detector's labels and sides."""
+        if self.task.kind != "detection":
+            return {}
+        labels = len(self.task.labels)
+        return {"labels": outputs[:, :labels], "sides": outputs[:, labels:]}
 
-def _spread(outputs: np.ndarray) -> float:
+
+def _outputs(model: torch.nn.Module, inputs: np.ndarray) -> list[np.ndarray]:
+    """Each output of a module over all inputs (N, C, h, w), float32."""
+    import torch
+
+    with one_thread(), torch.inference_mode():
+        found = [model(part) for part in torch.from_numpy(inputs).split(16)]
+    rows = [part if isinstance(part, tuple) else (part,) for part in found]
+    if not all(isinstance(item, torch.Tensor) for row in rows for item in row) or (
+        len(rows[0]) != len(output_names(model))
+    ):
+        raise ExportError(
+            "the model's forward does not give one tensor",
+            expected="a tensor of logits, embeddings or planes",
+            got=type(found[0]).__name__,
+        )
+    return [np.asarray(torch.cat(column).numpy(), dtype=np.float32) for column in zip(*rows, strict=True)]
+
+
+def spread(outputs: np.ndarray) -> float:
+    """How far apart the values of different images lie, at most, in one place of (N, ...)."""
     return float((outputs.max(axis=0) - outputs.min(axis=0)).max())
 
 
-def _check_images(images: np.ndarray, task: TaskSpec) -> None:
+def check_images(images: np.ndarray, task: TaskSpec) -> None:
+    """Refuse golden images that do not fit the task, or do not differ."""
     spec = task.preprocess
     wanted = (*spec.size_px, spec.channels)
     if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != spec.input_dtype:
@@ -139,17 +174,29 @@ def _check_outputs(outputs: np.ndarray, task: TaskSpec) -> None:
             f"the model is dead: NaN or infinite outputs for {bad} of {len(outputs)} golden images",
             fix="look at the training run; such a model is not exported",
         )
-    width = {"embedding": task.embedding_dim, "classification": len(task.labels)}.get(
-        task.kind, len(task.labels) if task.kind == "multilabel" else None
-    )
-    if width is not None and outputs.shape[1:] != (width,):
+    dense = task.kind in DENSE
+    width = output_width(task)
+    if outputs.ndim != (4 if dense else 2) or outputs.shape[1] != width:
         raise ExportError(
             f"the model's outputs do not fit the {task.kind} task",
-            expected=f"(N, {width})",
+            expected=f"(N, {width}, h, w)" if dense else f"(N, {width})",
             got=str(outputs.shape),
         )
-    if _spread(outputs) <= DEAD_BELOW * float(np.abs(outputs).max()):
+    if dense and task.boxes is not None:
+        _check_stride(outputs, task, task.boxes.stride_px)
+    if spread(outputs) <= DEAD_BELOW * float(np.abs(outputs).max()):
         raise ExportError(
             f"the model is dead: it gives the same output to all {len(outputs)} golden images",
             fix="look at the training run; such a model is not exported",
+        )
+
+
+def _check_stride(outputs: np.ndarray, task: TaskSpec, stride_px: int) -> None:
+    sizes = task.preprocess.size_px
+    cells = np.array(outputs.shape[2:])
+    if (np.abs(cells * stride_px - sizes) >= stride_px).any():
+        raise ExportError(
+            "the detector's cells do not fit its stride",
+            expected=f"cells of {stride_px} pixels that cover {sizes[0]} x {sizes[1]}",
+            got=f"{outputs.shape[2]} x {outputs.shape[3]}",
         )

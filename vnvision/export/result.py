@@ -43,8 +43,12 @@ class GateResult(Record):
         max_relative: ``max_abs / scale``.
         cosine_mean: mean over images of the cosine between target and original outputs.
         cosine_min: its least value.
-        top1_agreement: part of the clear images (margin above tolerance) with the same best class.
-        top1_n: how many images are clear.
+        top1_agreement: part of the clear images, pixels or label entries (no difference within tolerance
+            could change their answer) with the same best class.
+        top1_n: how many are clear.
+        dice: of masks, overlap of target and original (Dice 1945), mean over the labels either has.
+        further: of every other output and of parts with a scale of their own, by name: the largest
+            difference over its own spread.
         batch_relative: largest difference between one image alone and the same in a batch, over the scale.
         failures: which checks failed, in words; a target passes where there are none.
         diagnosis: the likely cause of a failure, else empty.
@@ -63,6 +67,8 @@ class GateResult(Record):
     top1_agreement: float | None = None
     top1_n: int = 0
     batch_relative: float | None = None
+    dice: float | None = None
+    further: dict[str, float] = Field(default={})
     failures: tuple[str, ...] = ()
     diagnosis: str = ""
     blind_to: tuple[str, ...] = ()
@@ -75,7 +81,8 @@ class GateResult(Record):
     def parity(self) -> dict[str, float]:
         """The figures that travel in the bundle's manifest."""
         names = ("max_abs", "max_relative", "cosine_mean", "cosine_min", "top1_agreement", "batch_relative")
-        figures = {name: getattr(self, name) for name in names}
+        figures = {name: getattr(self, name) for name in (*names, "dice")}
+        figures |= {f"{name}_max_relative": value for name, value in self.further.items()}
         counts = {"n": float(self.n), "top1_n": float(self.top1_n), "scale": self.scale}
         return counts | {name: float(value) for name, value in figures.items() if value is not None}
 

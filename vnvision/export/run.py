@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vnvision.atomic import sha256_file
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.errors import ModelError
 from vnvision.export.bundle import export_bundle
 from vnvision.export.golden import golden_images
 from vnvision.models.weights import OFFLINE
-from vnvision.records import EvalReport, Licences
+from vnvision.records import Calibration, EvalReport, Licences
 from vnvision.train.checkpoint import read_state
 from vnvision.train.predictor import load_run
 
@@ -30,7 +31,7 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
         overwrite: replace an existing bundle.
 
     Raises:
-        ModelError: the run is not finished.
+        ModelError: the run is not finished, or its scope gate was changed.
         ExportError: a target disagrees with the network; nothing of it is left.
     """
     predictor = load_run(run)
@@ -55,10 +56,20 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
         provenance=provenance(run, predictor.config),
         synthetic=synthetic,
         overwrite=overwrite,
-        # The page shows pictures of the data: only drawn ones may travel.
-        files={"report.html": run / "report.html"} if synthetic else None,
+        files=_further_files(run, predictor.calibration, synthetic),
     )
     return out
+
+
+def _further_files(run: Path, calibration: Calibration, synthetic: bool) -> dict[str, Path]:
+    """What travels besides: the scope gate, and a page of pictures only where they are drawn ones."""
+    files = {"report.html": run / "report.html"} if synthetic else {}
+    if calibration.scope_file is None:
+        return files
+    gate = run / calibration.scope_file
+    if not gate.is_file() or sha256_file(gate) != calibration.scope_sha256:
+        raise ModelError(f"{gate} is missing or was changed", fix="train again, or resume the run")
+    return files | {calibration.scope_file: gate}
 
 
 def is_synthetic(manifest: Manifest) -> bool:

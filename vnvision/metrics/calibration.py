@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from vnvision.errors import ConfigError, DataError, MissingExtraError
+from vnvision.errors import DataError, MissingExtraError
+from vnvision.metrics.scope import group_folds
 from vnvision.metrics.scores import probabilities as to_probabilities
+from vnvision.metrics.selective import abstain_threshold, selective_curve
+
+__all__ = [
+    "abstain_threshold",
+    "bin_index",
+    "choose_temperatures",
+    "ece",
+    "fit_temperature",
+    "gap_matrix",
+    "nll",
+    "reliability_bins",
+    "selective_curve",
+]
 
 N_BINS = 15
 TEMPERATURE_RANGE = (0.05, 20.0)
+MIN_OF_CLASS = 30
+FOLDS = 5
+
+Score = Literal["softmax", "sigmoid"]
+Fit = Callable[[np.ndarray, np.ndarray, Score], tuple[float, ...]]
 
 
 def bin_index(confidence: np.ndarray, n_bins: int = N_BINS) -> np.ndarray:
@@ -127,48 +147,116 @@ def _best_temperature(
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
 
 
-def selective_curve(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Accuracy among the answers kept, for every confidence limit.
+def choose_temperatures(
+    logits: np.ndarray,
+    targets: np.ndarray,
+    groups: Sequence[Hashable],
+    kind: Literal["classification", "multilabel"] = "classification",
+) -> tuple[float, ...]:
+    """One temperature, or one a class where the data allow it and it helps on groups held out.
 
-    Returns:
-        limits (K,), the distinct confidences from high to low; coverage (K,), the share of images with at
-        least that confidence; accuracy (K,), the share of those that are right (El-Yaniv and Wiener 2010,
-        "On the Foundations of Noise-free Selective Classification").
-    """
-    order = np.argsort(-confidence, kind="stable")
-    ranked = confidence[order]
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else np.zeros(0, int)
-    right = np.cumsum(correct[order])[last]
-    return ranked[last], (last + 1) / max(1, len(ranked)), right / (last + 1)
-
-
-def abstain_threshold(
-    probabilities: np.ndarray, targets: np.ndarray, target_accuracy: float, *, min_kept: int = 20
-) -> float | None:
-    """The confidence below which not answering lifts accuracy to the target, keeping most answers.
+    Allowed: every class has ``MIN_OF_CLASS`` known pictures (multi-label: as many with a yes and with a no).
+    Helps: over ``FOLDS`` folds of whole groups the mean negative log-likelihood falls, by more than the
+    standard error of the fall over groups. A temperature a class of exclusive classes is the diagonal of
+    vector scaling (Guo et al. 2017, section 4.2) without its offsets; it may change the answer. Of
+    multi-label each label is a question of its own and keeps its own temperature, or else the shared one.
 
     Args:
-        probabilities: (N, C) over classes.
-        targets: (N,) class index, -1 unknown (left out).
-        target_accuracy: 0..1, wanted among the answers kept.
-        min_kept: a limit judged on fewer answers than this is not believed.
+        logits: (N, C) raw outputs on data the model was not trained on.
+        targets: (N,) class index, or (N, C) of 1 and 0; -1 unknown.
+        groups: N keys.
+        kind: exclusive classes, or labels.
 
     Returns:
-        The limit: answer when the highest probability is at least this. 0.0 when nothing needs to be
-        withheld; None when no limit reaches the target on ``min_kept`` answers.
+        One value, or one a class.
 
     Raises:
-        ConfigError: the target is not in 0..1.
+        DataError: shapes disagree, or no target is known.
+        MissingExtraError: scipy is not installed.
     """
-    if not 0 <= target_accuracy <= 1:
-        raise ConfigError("target_accuracy is not a share", expected="0..1", got=str(target_accuracy))
+    if len(groups) != len(logits):
+        raise DataError("groups do not fit the logits", expected=str(len(logits)), got=str(len(groups)))
+    score: Score = "sigmoid" if kind == "multilabel" else "softmax"
+    fit_temperature(logits, targets, score)  # says what is wrong with the shapes
+    fold = group_folds(groups, FOLDS)
+    codes = np.unique([str(group) for group in groups], return_inverse=True)[1]
+    shared = _shared(logits, targets, score)
+    if score == "softmax":
+        enough = min(int((targets == c).sum()) for c in range(logits.shape[1])) >= MIN_OF_CLASS
+        if enough and _helps(_vector, logits, targets, score, fold, codes):
+            return _vector(logits, targets, score)
+        return shared
+    chosen = []
+    for c in range(logits.shape[1]):
+        column, truth = logits[:, c : c + 1], targets[:, c : c + 1]
+        both = min(int((truth == 1).sum()), int((truth == 0).sum())) >= MIN_OF_CLASS
+        own = both and _helps(_shared, column, truth, score, fold, codes, rival=(logits, targets))
+        chosen.append(_shared(column, truth, score)[0] if own else shared[0])
+    return shared if len(set(chosen)) == 1 else tuple(chosen)
+
+
+def _helps(
+    fit: Fit,
+    logits: np.ndarray,
+    targets: np.ndarray,
+    score: Score,
+    fold: np.ndarray,
+    codes: np.ndarray,
+    rival: tuple[np.ndarray, np.ndarray] | None = None,
+) -> bool:
+    """Whether ``fit`` beats one shared temperature (of ``rival``'s logits) on groups held out."""
+    known = targets >= 0 if targets.ndim == 1 else targets[:, 0] >= 0
+    fall = np.zeros(len(logits))
+    for k in range(FOLDS):
+        train, test = known & (fold != k), known & (fold == k)
+        if not train.any() or not test.any():
+            continue
+        whole, truth = (logits, targets) if rival is None else rival
+        inside = train if rival is None else fold != k
+        simple = _shared(whole[inside], truth[inside], score)
+        other = fit(logits[train], targets[train], score)
+        fall[test] = _losses(logits[test], targets[test], score, simple)
+        fall[test] -= _losses(logits[test], targets[test], score, other)
+    sums = np.bincount(codes[known], weights=fall[known])
+    sums = sums[np.bincount(codes[known]) > 0]
+    return bool(sums.mean() > sums.std(ddof=1) / np.sqrt(len(sums))) if len(sums) > 1 else False
+
+
+def _losses(
+    logits: np.ndarray, targets: np.ndarray, score: Score, temperatures: tuple[float, ...]
+) -> np.ndarray:
+    """(N,) negative log-likelihood of each row."""
+    p = to_probabilities(logits, score, temperatures)
+    return nll(p, targets) if score == "softmax" else nll(p[:, 0], targets[:, 0])
+
+
+def _shared(logits: np.ndarray, targets: np.ndarray, score: Score) -> tuple[float, ...]:
+    """One temperature over all classes or labels."""
+    if score == "softmax":
+        return fit_temperature(logits, targets, score)
     known = targets >= 0
-    rows = probabilities[known]
-    confidence, correct = rows.max(axis=1), rows.argmax(axis=1) == targets[known]
-    limits, coverage, accuracy = selective_curve(confidence, correct)
-    enough = coverage * len(rows) >= min_kept - 0.5
-    good = np.flatnonzero((accuracy >= target_accuracy) & enough)
-    if not len(good):
-        return None
-    widest = good[-1]
-    return 0.0 if widest == len(limits) - 1 else float(limits[widest])
+    return fit_temperature(logits[known][:, None], targets[known][:, None], score)
+
+
+def _vector(logits: np.ndarray, targets: np.ndarray, score: Score) -> tuple[float, ...]:
+    """A temperature for each of the exclusive classes, together of least negative log-likelihood."""
+    try:
+        from scipy.optimize import minimize
+    except ImportError as exc:
+        raise MissingExtraError("scipy", "eval") from exc
+    rows, truth = logits[targets >= 0].astype(np.float64), targets[targets >= 0]
+    start = float(np.log(fit_temperature(rows, truth, score)[0]))
+    one_hot = truth[:, None] == np.arange(rows.shape[1])
+
+    def loss(log_temperatures: np.ndarray) -> tuple[float, np.ndarray]:
+        scaled = rows / np.exp(log_temperatures)
+        p = to_probabilities(scaled, score)
+        slope = -((p - one_hot) * scaled).mean(axis=0)
+        return float(nll(p, truth).mean()), slope
+
+    perfect = bool((rows.argmax(axis=1) == truth).all())
+    limits = (0.0 if perfect else float(np.log(TEMPERATURE_RANGE[0])), float(np.log(TEMPERATURE_RANGE[1])))
+    found = minimize(
+        loss, np.full(rows.shape[1], start), jac=True, method="L-BFGS-B", bounds=[limits] * rows.shape[1]
+    )
+    return tuple(float(value) for value in np.exp(found.x))

@@ -10,6 +10,7 @@ import numpy as np
 
 from vnvision.errors import ModelError
 from vnvision.metrics.scores import probabilities
+from vnvision.metrics.selective import confidence
 from vnvision.records import (
     Calibration,
     ClassPrediction,
@@ -32,6 +33,7 @@ def answers(
     calibration: Calibration,
     sources: Sequence[str | None],
     sizes_px: Sequence[tuple[int, int]],
+    refusals: Sequence[tuple[str, ...]] | None = None,
 ) -> list[Answer]:
     """One prediction a row.
 
@@ -42,6 +44,8 @@ def answers(
         calibration: temperatures and abstention limit.
         sources: N texts naming where each image came from, or None.
         sizes_px: N picture sizes, height and width; only planes need them.
+        refusals: N times why the scope gate would not answer, in classification and multilabel; the
+            probabilities are given all the same.
 
     Raises:
         ModelError: an output is not finite, or an embedding has no length.
@@ -67,32 +71,42 @@ def answers(
     )
     score: Literal["softmax", "sigmoid"] = "sigmoid" if kind == "multilabel" else "softmax"
     scores = probabilities(outputs, score, calibration.temperatures)
+    reasons = refusals or [()] * len(scores)
+    unsure = withheld(scores, kind, calibration)
     return [
         ClassPrediction(
             kind=kind,
             labels=labels,
             probabilities=row,
-            abstained=unsure,
-            reasons=(LOW_CONFIDENCE,) if unsure else (),
+            abstained=doubt or bool(why),
+            reasons=(*why, LOW_CONFIDENCE) if doubt else why,
             source=source,
         )
-        for row, unsure, source in zip(
-            scores.tolist(), abstentions(scores, kind, calibration.abstain_below), sources, strict=True
-        )
+        for row, doubt, why, source in zip(scores.tolist(), unsure, reasons, sources, strict=True)
     ]
+
+
+def withheld(scores: np.ndarray, kind: TaskKind, calibration: Calibration) -> list[bool]:
+    """Which rows of calibrated (N, C) probabilities to withhold: N booleans.
+
+    All of them where an abstention rule was asked for and no limit could keep its risk (``bound`` is None):
+    a confidence of 1 would pass any limit.
+    """
+    rule = calibration.abstention
+    if rule is not None and rule.bound is None:
+        return [True] * len(scores)
+    return abstentions(scores, kind, calibration.abstain_below)
 
 
 def abstentions(scores: np.ndarray, kind: TaskKind, limit: float | None) -> list[bool]:
     """Which rows of calibrated (N, C) probabilities are too unsure to answer: N booleans.
 
-    Confidence is the largest probability in classification. In multilabel it is that of the least sure
-    label, ``max(p, 1 - p)``: "none of these" is an answer too, and must not look like doubt.
+    See ``metrics.selective.confidence`` for what is compared with the limit.
     """
     if limit is None:
         return [False] * len(scores)
-    sides = np.maximum(scores, 1.0 - scores)
-    confidence = sides.min(axis=1) if kind == "multilabel" else scores.max(axis=1)
-    return [value < limit for value in confidence.tolist()]
+    sure = confidence(scores, "multilabel" if kind == "multilabel" else "classification")
+    return [value < limit for value in sure.tolist()]
 
 
 def unit_norm(embeddings: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from vnvision.atomic import sha256_file
 from vnvision.errors import BundleError
 from vnvision.records import SCHEMA_VERSION, BundleManifest
+from vnvision.runtime.scope import ScopeGate
 
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
 _FIX = "copy or export the bundle again"
@@ -54,6 +55,22 @@ def open_bundle(path: str | Path) -> Bundle:
     if changed := [name for name, digest in manifest.files.items() if _hash(root, name) != digest]:
         raise BundleError(f"bundle {root} was changed: {', '.join(changed)} has another SHA-256", fix=_FIX)
     return Bundle(root, manifest)
+
+
+def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> ScopeGate | None:
+    """The scope gate of a target, from the bundle that its model file lies in; None where it has none.
+
+    Raises:
+        BundleError: the gate is missing or damaged, or not the one the calibration names.
+    """
+    record = manifest.targets[target]
+    calibration = record.calibration
+    if calibration.scope_file is None:
+        return None
+    path = model_file.parents[len(PurePosixPath(record.file).parts) - 1] / calibration.scope_file
+    if not path.is_file() or sha256_file(path) != calibration.scope_sha256:
+        raise BundleError(f"bundle {manifest.name}: {path} is missing or was changed", fix=_FIX)
+    return ScopeGate.load(path)
 
 
 def _read_manifest(root: Path) -> BundleManifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -13,13 +13,16 @@ import numpy as np
 
 from vnvision.engines import Engine
 from vnvision.errors import BundleError, ConfigError, DataError, ModelError
-from vnvision.imaging import Preprocessor, read
+from vnvision.imaging import read
 from vnvision.imaging.preprocess import Landmarks
 from vnvision.records import BundleManifest, Calibration, OperatingPoint
+from vnvision.runtime import heatmap as maps
 from vnvision.runtime.answers import Answer, answers
+from vnvision.runtime.bundle import scope_gate
+from vnvision.runtime.picture_quality import measure_all
 from vnvision.runtime.readahead import read_ahead
-from vnvision.runtime.target import remaining_preprocess
-from vnvision.spec import TaskSpec
+from vnvision.runtime.scope import ScopeGate
+from vnvision.runtime.target import Outputs, Runner, check_batch_size
 
 Source = str | Path | bytes | np.ndarray
 _READERS = min(4, os.cpu_count() or 1)
@@ -34,12 +37,15 @@ class Predictor:
         manifest: the bundle's manifest.
         target: which of its targets ``engine`` holds.
         engine: the loaded model.
+        scope: the scope gate; read from the bundle where the target's calibration names one, unless given.
 
     Raises:
         BundleError: the task, or something the target asks for, is not supported here.
     """
 
-    def __init__(self, manifest: BundleManifest, target: str, engine: Engine) -> None:
+    def __init__(
+        self, manifest: BundleManifest, target: str, engine: Engine, scope: ScopeGate | None = None
+    ) -> None:
         record = manifest.targets[target]
         self.manifest = manifest
         self.target = target
@@ -48,17 +54,15 @@ class Predictor:
         self.name = manifest.name
         self.calibration: Calibration = record.calibration
         self.operating_points: tuple[OperatingPoint, ...] = record.operating_points
-        self.preprocessor = Preprocessor(remaining_preprocess(self.task.preprocess, record))
+        self._run = Runner(manifest, target, engine)
+        self.preprocessor = self._run.preprocessor
         self._labels = self.task.label_ids
-        self._width = output_width(self.task)
-        self._dense = self.task.kind in ("segmentation", "detection")
-        if self._dense and self.task.preprocess.flip_average:
+        if scope is None and self.calibration.scope_file is not None:
+            scope = scope_gate(manifest, target, engine.path)
+        self.scope = scope
+        if scope is not None and "features" not in engine.output_names:
             raise BundleError(
-                f"bundle {self.name}: maps are not averaged over the flip", fix="export it again"
-            )
-        if self.calibration.scope_file is not None:
-            raise BundleError(
-                f"bundle {self.name}: this version cannot apply a scope gate", fix="update vnvision"
+                f"bundle {self.name}: its scope gate needs features", fix="export the model again"
             )
         if len(self.calibration.temperatures) not in (1, len(self._labels)):
             got = str(len(self.calibration.temperatures))
@@ -78,9 +82,8 @@ class Predictor:
             ModelError: inference failed.
         """
         image, name = _open(source)
-        outputs = self._run([self.preprocessor.geometry(image, landmarks_px)])
-        size = (image.shape[0], image.shape[1])
-        return answers(outputs, self.task, self._labels, self.calibration, [name], [size])[0]
+        crop = self.preprocessor.geometry(image, landmarks_px)
+        return self._answers([crop], [name], [(image.shape[0], image.shape[1])])[0]
 
     def predict_many(
         self,
@@ -101,7 +104,7 @@ class Predictor:
         Raises:
             ConfigError: wrong ``batch_size`` or ``on_error``.
         """
-        _check_batch_size(batch_size)
+        check_batch_size(batch_size)
         if on_error not in ("raise", "yield"):
             raise ConfigError("on_error is wrong", expected="raise or yield", got=repr(on_error))
         return self._stream(iter(sources), batch_size, on_error)
@@ -116,8 +119,7 @@ class Predictor:
                 found: Iterator[Answer] = iter(())
                 if good:
                     crops_, names, sizes = zip(*good, strict=True)
-                    outputs = self._run(crops_)
-                    found = iter(answers(outputs, self.task, self._labels, self.calibration, names, sizes))
+                    found = iter(self._answers(crops_, names, sizes))
                 for crop, _, _ in chunk:
                     if not isinstance(crop, DataError):
                         yield next(found)
@@ -133,6 +135,15 @@ class Predictor:
         except DataError as exc:
             return exc, None, (0, 0)
 
+    def _answers(
+        self, crops: Sequence[np.ndarray], names: Sequence[str | None], sizes: Sequence[tuple[int, int]]
+    ) -> list[Answer]:
+        outputs, refusals = self._run(crops), None
+        if self.scope is not None and outputs.features is not None:
+            refusals = self.scope.reasons(outputs.features, self._measures(crops))
+        task, calibration = self.task, self.calibration
+        return answers(outputs.answer, task, self._labels, calibration, names, sizes, refusals)
+
     def logits(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
         """Raw model outputs, neither calibrated nor scaled to unit norm, averaged over the flip if asked for.
 
@@ -143,7 +154,57 @@ class Predictor:
         Returns:
             (N, C) or (N, D) float32; (N, P, h, w) planes of a segmenter or detector, for ``runtime.dense``.
         """
-        return self._batched(images, batch_size, self.preprocessor.geometry)
+        return self._run.batched(images, batch_size, self.preprocessor.geometry).answer
+
+    def features(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
+        """What the classifier takes in, (N, F) float32, for images as in ``logits``.
+
+        Raises:
+            ModelError: the file gives no features.
+        """
+        found = self._run.batched(images, batch_size, self.preprocessor.geometry).features
+        if found is None:
+            raise ModelError(f"the model of {self.name} gives no features", fix="export it again")
+        return found
+
+    def scope_score(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
+        """How strange images are to the model, (N,) float64; above ``scope.limit`` they are out of scope.
+
+        Raises:
+            ConfigError: the bundle has no scope gate.
+        """
+        if self.scope is None:
+            raise ConfigError(f"bundle {self.name} has no scope gate", fix="export a run that was given one")
+        features = self.features(images, batch_size)
+        return self.scope.score(features, self._measures([self.preprocessor.geometry(x) for x in images]))
+
+    def heatmap(
+        self, source: Source, label: str | None = None, method: Literal["auto", "cam", "occlusion"] = "auto"
+    ) -> np.ndarray:
+        """Where in the picture a label was seen: (H, W) float32, 0 to 1, at the picture's own size.
+
+        Negative evidence is left out and the rest divided by *this picture's* largest value, so a map says
+        where, never how sure. What the model does not see (the rim of a centre crop) is 0.
+
+        Args:
+            source: as for ``predict``.
+            label: a label's id; the most probable one unless given.
+            method: ``cam`` (class activation map, computed in the model's file), ``occlusion`` (any
+                classifier, about a hundred inferences), or ``auto``: the first of these there is.
+
+        Raises:
+            ConfigError: no such label or method, or not a classifier.
+            ModelError: ``cam`` where the file gives none.
+        """
+        image, _ = _open(source)
+        return maps.heatmap(self, image, label, method)
+
+    def run_crops(self, crops: Sequence[np.ndarray]) -> Outputs:
+        """Every output for crops that went through ``Preprocessor.geometry``, in one batch."""
+        return self._run(crops)
+
+    def _measures(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        return measure_all(list(crops), self.task.preprocess)
 
     def logits_of_crops(self, crops: Sequence[np.ndarray] | np.ndarray, batch_size: int = 16) -> np.ndarray:
         """As ``logits``, for images that already went through ``Preprocessor.geometry`` (golden inputs).
@@ -152,49 +213,11 @@ class Predictor:
             crops: (N, h, w, C) in the spec's dtype, size and colour order.
             batch_size: crops an inference.
         """
-        return self._batched(crops, batch_size, lambda crop: crop)
-
-    def _batched(
-        self,
-        images: Sequence[np.ndarray] | np.ndarray,
-        batch_size: int,
-        geometry: Callable[[np.ndarray], np.ndarray],
-    ) -> np.ndarray:
-        _check_batch_size(batch_size)
-        parts = []
-        for start in range(0, len(images), batch_size):
-            parts.append(self._run([geometry(image) for image in images[start : start + batch_size]]))
-        return np.concatenate(parts) if parts else np.empty((0, self._width), np.float32)
-
-    def _run(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Normalise and infer: (N, C) float32 raw outputs of N crops."""
-        spec, count = self.task.preprocess, len(crops)
-        views = 2 if spec.flip_average else 1
-        batch = np.empty((views * count, spec.channels, *spec.size_px), np.float32)
-        for index, crop in enumerate(crops):
-            self.preprocessor.normalise(crop, batch[index])
-        if spec.flip_average:
-            np.copyto(batch[count:], batch[:count, :, :, ::-1])
-        outputs = self.engine.run(batch)[0]
-        if outputs.shape[:2] != (views * count, self._width) or outputs.ndim != (4 if self._dense else 2):
-            raise ModelError(
-                f"the model of {self.name} gives the wrong output",
-                expected=f"({views * count}, {self._width}{', h, w' if self._dense else ''})",
-                got=str(outputs.shape),
-                fix="the manifest does not belong to this model",
-            )
-        return outputs if views == 1 else (outputs[:count] + outputs[count:]) / np.float32(2)
+        return self._run.batched(crops, batch_size, lambda crop: crop).answer
 
     def close(self) -> None:
         """Free the model."""
         self.engine.close()
-
-
-def output_width(task: TaskSpec) -> int:
-    """Second axis of the output: labels, embedding dimensions, or a detector's labels and four sides."""
-    if task.kind == "embedding":
-        return task.embedding_dim or 0
-    return len(task.labels) + (4 if task.kind == "detection" else 0)
 
 
 def _open(source: Source) -> tuple[np.ndarray, str | None]:
@@ -202,8 +225,3 @@ def _open(source: Source) -> tuple[np.ndarray, str | None]:
         return source, None
     sample = read(source)
     return sample.image, sample.source
-
-
-def _check_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ConfigError("batch_size is wrong", expected="1 or more", got=str(batch_size))

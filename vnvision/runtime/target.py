@@ -1,12 +1,21 @@
-"""Which of a bundle's files to run, and which preprocessing is left to do for it."""
+"""Which of a bundle's files to run, which preprocessing is left to do for it, and running it."""
 
 from __future__ import annotations
 
-from vnvision.engines import ENGINES, available_engines
-from vnvision.errors import BundleError, ConfigError
-from vnvision.records import TargetRecord
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vnvision.engines import ENGINES, Engine, available_engines
+from vnvision.errors import BundleError, ConfigError, ModelError
+from vnvision.imaging import Preprocessor
+from vnvision.records import BundleManifest, TargetRecord
 from vnvision.runtime.bundle import Bundle
-from vnvision.spec import PreprocessSpec
+from vnvision.spec import PreprocessSpec, TaskSpec
+
+DENSE = ("segmentation", "detection")
+"""Tasks whose output is planes."""
 
 
 def choose_target(bundle: Bundle, engine: str = "auto", target: str | None = None) -> str:
@@ -62,3 +71,109 @@ def remaining_preprocess(spec: PreprocessSpec, record: TargetRecord) -> Preproce
         )
     zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
     return spec.model_copy(update={"input_range": (0.0, 1.0), "mean": zeros, "std": ones})
+
+
+class Outputs(NamedTuple):
+    """What a model gave for N pictures.
+
+    Attributes:
+        answer: (N, C) raw logits, (N, D) raw embeddings, or (N, P, h, w) planes.
+        features: (N, F) pooled features that the classifier takes in, where the file gives them.
+        cam: (N, C, h, w) class activation maps, where it has them.
+    """
+
+    answer: np.ndarray
+    features: np.ndarray | None = None
+    cam: np.ndarray | None = None
+
+
+class Runner:
+    """A loaded target behind its preprocessing: crops in, ``Outputs`` out.
+
+    Args:
+        manifest: the bundle's manifest.
+        target: which of its targets ``engine`` holds.
+        engine: the loaded model.
+
+    Raises:
+        BundleError: the task is not supported as the manifest has it.
+    """
+
+    def __init__(self, manifest: BundleManifest, target: str, engine: Engine) -> None:
+        self.name, self.task, self.engine = manifest.name, manifest.task, engine
+        spec = remaining_preprocess(manifest.task.preprocess, manifest.targets[target])
+        self.preprocessor = Preprocessor(spec)
+        self.width, self.dense = output_width(manifest.task), manifest.task.kind in DENSE
+        if self.dense and spec.flip_average:
+            raise BundleError(
+                f"bundle {self.name}: maps are not averaged over the flip", fix="export it again"
+            )
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> Outputs:
+        """Normalise and infer N crops (h, w, C) in one batch."""
+        spec, count = self.task.preprocess, len(crops)
+        views = 2 if spec.flip_average else 1
+        batch = np.empty((views * count, spec.channels, *spec.size_px), np.float32)
+        for index, crop in enumerate(crops):
+            self.preprocessor.normalise(crop, batch[index])
+        if spec.flip_average:
+            np.copyto(batch[count:], batch[:count, :, :, ::-1])
+        found = self.engine.run(batch)
+        outputs = found[0]
+        if outputs.shape[:2] != (views * count, self.width) or outputs.ndim != (4 if self.dense else 2):
+            raise ModelError(
+                f"the model of {self.name} gives the wrong output",
+                expected=f"({views * count}, {self.width}{', h, w' if self.dense else ''})",
+                got=str(outputs.shape),
+                fix="the manifest does not belong to this model",
+            )
+        named = dict(zip(self.engine.output_names[1:], found[1:], strict=True))
+        whole = Outputs(outputs, named.get("features"), named.get("cam"))
+        return whole if views == 1 else _averaged(whole, count)
+
+    def batched(
+        self,
+        images: Sequence[np.ndarray] | np.ndarray,
+        batch_size: int,
+        geometry: Callable[[np.ndarray], np.ndarray],
+    ) -> Outputs:
+        """As ``__call__`` for any number of images, each through ``geometry`` first.
+
+        Raises:
+            ConfigError: ``batch_size`` below 1.
+        """
+        check_batch_size(batch_size)
+        parts = []
+        for start in range(0, len(images), batch_size):
+            parts.append(self([geometry(image) for image in images[start : start + batch_size]]))
+        if not parts:
+            return Outputs(np.empty((0, self.width), np.float32))
+        answers, features, cams = zip(*parts, strict=True)
+        return Outputs(
+            np.concatenate(answers),
+            None if features[0] is None else np.concatenate(features),
+            None if cams[0] is None else np.concatenate(cams),
+        )
+
+
+def output_width(task: TaskSpec) -> int:
+    """Second axis of the output: labels, embedding dimensions, or a detector's labels and four sides."""
+    if task.kind == "embedding":
+        return task.embedding_dim or 0
+    return len(task.labels) + (4 if task.kind == "detection" else 0)
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Refuse a batch of nothing."""
+    if batch_size < 1:
+        raise ConfigError("batch_size is wrong", expected="1 or more", got=str(batch_size))
+
+
+def _averaged(outputs: Outputs, count: int) -> Outputs:
+    """The mean of the first ``count`` rows and of the flipped views behind them; maps are flipped back."""
+    answer, features, cam = outputs
+    if features is not None:
+        features = (features[:count] + features[count:]) / np.float32(2)
+    if cam is not None:
+        cam = (cam[:count] + cam[count:, ..., ::-1]) / np.float32(2)
+    return Outputs((answer[:count] + answer[count:]) / np.float32(2), features, cam)

@@ -24,7 +24,9 @@ def batch(n: int, seed: int = 0) -> np.ndarray:
 def test_answers_agree_with_numpy_for_any_batch_size(tiny, engine):
     model = open_engine(tiny.file(engine), engine, threads=1)
     assert model.name == engine
+    assert model.path == tiny.file(engine)
     assert model.input_shape == (None, 3, 5, 7)
+    assert model.output_names == ("output", "negative")
     for n in (1, 2, 7, 1, 16, 0):
         outputs = model.run(batch(n, seed=n))
         assert len(outputs) == 2

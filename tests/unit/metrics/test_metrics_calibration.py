@@ -3,10 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
+from sklearn.metrics import log_loss
 
 from vnvision.errors import ConfigError, DataError
 from vnvision.metrics.calibration import (
+    MIN_OF_CLASS,
     abstain_threshold,
+    choose_temperatures,
     ece,
     fit_temperature,
     nll,
@@ -130,3 +133,61 @@ def test_abstain_threshold_knows_when_it_cannot():
     assert abstain_threshold(p, np.full(35, -1), 0.9) is None
     with pytest.raises(ConfigError, match="target_accuracy is not a share"):
         abstain_threshold(p, targets, 90)
+
+
+def miscalibrated(n, factors, seed=0):
+    """Logits of a truth drawn from their own softmax, each class then stretched by a factor."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, len(factors))) * 2
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    return z * np.array(factors), (p.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+
+
+class TestChooseTemperatures:
+    def test_one_stretch_gets_one_temperature(self):
+        for seed in range(5):
+            found = choose_temperatures(*miscalibrated(600, (2, 2, 2), seed), range(600))
+            assert len(found) == 1
+            assert found[0] == pytest.approx(2, rel=0.2)
+
+    def test_a_stretch_a_class_gets_a_temperature_a_class(self):
+        logits, targets = miscalibrated(1500, (1, 3, 0.5))
+        found = choose_temperatures(logits, targets, range(1500))
+        np.testing.assert_allclose(found, (1, 3, 0.5), rtol=0.15)
+        fresh, truth = miscalibrated(4000, (1, 3, 0.5), seed=9)
+        one = fit_temperature(logits, targets)
+        losses = [
+            log_loss(truth, np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))
+            for z in (fresh / np.array(one), fresh / np.array(found))
+        ]
+        assert losses[1] < losses[0] - 0.01
+
+    def test_too_few_of_a_class_get_one_temperature(self):
+        logits, targets = miscalibrated(1500, (1, 3, 0.5))
+        few = np.concatenate([np.flatnonzero(targets != 1), np.flatnonzero(targets == 1)[: MIN_OF_CLASS - 1]])
+        assert len(choose_temperatures(logits[few], targets[few], few)) == 1
+        enough = np.append(few, np.flatnonzero(targets == 1)[MIN_OF_CLASS - 1])
+        assert len(choose_temperatures(logits[enough], targets[enough], enough)) == 3
+
+    def test_a_gain_within_one_patient_is_no_gain(self):
+        logits, targets = miscalibrated(900, (1, 1, 1))
+        logits[:300] *= np.array([1, 4, 0.3])  # one patient of ten is stretched otherwise
+        groups = np.minimum(np.arange(900) // 300, 1) * 100 + np.arange(900) // 75 * (np.arange(900) >= 300)
+        assert len(choose_temperatures(logits, targets, groups)) == 1
+
+    def test_labels_keep_their_own_where_it_helps(self):
+        rng = np.random.default_rng(0)
+        z = rng.normal(size=(1200, 4)) * 2
+        truth = (rng.random(z.shape) < 1 / (1 + np.exp(-z))).astype(int)
+        truth[:100, 1] = -1
+        found = choose_temperatures(z * np.array([1, 3, 1, 0.5]), truth, range(1200), "multilabel")
+        np.testing.assert_allclose(found, (1, 3, 1, 0.5), rtol=0.2)
+        shared = choose_temperatures(z * 2, truth, range(1200), "multilabel")
+        assert len(shared) == 1
+        assert shared[0] == pytest.approx(2, rel=0.1)
+
+    def test_errors(self):
+        with pytest.raises(DataError, match="groups do not fit the logits: expected 3, got 2"):
+            choose_temperatures(np.zeros((3, 2)), np.zeros(3, int), range(2))
+        with pytest.raises(DataError, match="no known target to fit a temperature on"):
+            choose_temperatures(np.zeros((3, 2)), np.full(3, -1), range(3))

@@ -157,10 +157,12 @@ def test_outputs_that_are_no_answer(make_bundle):
     task = load_bundle(make_bundle()).task
     for bad in (np.nan, np.inf):
         with pytest.raises(ModelError, match="the model answered NaN or infinity"):
-            answers(np.array([[0, bad, 0, 0]], np.float32), task, task.label_ids, Calibration(), [None])
+            answers(
+                np.array([[0, bad, 0, 0]], np.float32), task, task.label_ids, Calibration(), [None], [(8, 6)]
+            )
     task = load_bundle(make_bundle("embedding")).task
     with pytest.raises(ModelError, match="an embedding of length 0"):
-        answers(np.zeros((1, 4), np.float32), task, task.label_ids, Calibration(), [None])
+        answers(np.zeros((1, 4), np.float32), task, task.label_ids, Calibration(), [None], [(8, 6)])
 
 
 def test_one_bad_file_among_many(make_bundle, picture, tmp_path):
@@ -289,13 +291,18 @@ def test_bundles_this_version_cannot_run(make_bundle, reseal):
     manifest = json.loads((folder / "manifest.json").read_text())
     for gate in manifest["targets"].values():
         gate["calibration"] |= {"scope_file": "report.json", "scope_sha256": manifest["files"]["report.json"]}
-    with pytest.raises(BundleError, match="this version cannot apply a scope gate"):
+    with pytest.raises(BundleError, match=r"cannot read the scope gate .*report\.json"):
         load_bundle(reseal(folder, manifest))
     folder = make_bundle()
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["task"] |= {"kind": "segmentation"}
-    with pytest.raises(BundleError, match="this version cannot predict segmentation"):
+    model = load_bundle(reseal(folder, manifest))
+    with pytest.raises(ModelError, match=r"wrong output: expected \(1, 4, h, w\), got \(1, 4\)"):
+        model.predict(np.zeros((8, 6, 3), np.uint8))
+    manifest["task"]["preprocess"] |= {"flip_average": True}
+    with pytest.raises(BundleError, match="maps are not averaged over the flip; export it again"):
         load_bundle(reseal(folder, manifest))
+    manifest["task"]["preprocess"] |= {"flip_average": False}
     manifest["task"] |= {"kind": "classification", "labels": manifest["task"]["labels"][:3]}
     model = load_bundle(reseal(folder, manifest))
     with pytest.raises(
@@ -366,7 +373,7 @@ def test_a_predictor_can_stand_on_any_engine(make_bundle, model_answer, picture)
     """The Protocol is all it needs: another engine is a class with run and close."""
 
     class Numpy:
-        name, input_shape = "numpy", (None, 3, 8, 6)
+        name, path, input_shape, output_names = "numpy", None, (None, 3, 8, 6), ("output",)
 
         def run(self, batch):
             return (np.full((len(batch), 4), batch.mean(), np.float32),)
