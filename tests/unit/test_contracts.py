@@ -26,6 +26,7 @@ from vnvision.errors import (
     VnvisionError,
 )
 from vnvision.records import (
+    AbstentionRule,
     Box,
     BundleManifest,
     Calibration,
@@ -44,7 +45,7 @@ from vnvision.records import (
     Sample,
     TargetRecord,
 )
-from vnvision.spec import Label, PreprocessSpec, Record, TaskSpec, config_json
+from vnvision.spec import BoxSpec, Label, PreprocessSpec, Record, SeveritySpec, TaskSpec, config_json
 
 HASH = "0" * 64
 PRE = PreprocessSpec(size_px=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -59,6 +60,8 @@ EXAMPLES: dict[type[Record], Record] = {
     Label: LABELS[0],
     PreprocessSpec: PRE,
     TaskSpec: TASK,
+    SeveritySpec: SeveritySpec(diseased=("rust",), whole=("healthy", "rust")),
+    BoxSpec: BoxSpec(stride_px=8, thresholds=(0.2, 0.4)),
     Face: Face(box_xyxy_px=(1, 2, 3.5, 4), landmarks_px=((1, 2),) * 5, score=0.5, embedding=(0.1, 1 / 3)),
     ClassPrediction: ClassPrediction(
         labels=("a", "b"), probabilities=(0.1, 0.9), reasons=("low_confidence",)
@@ -69,6 +72,7 @@ EXAMPLES: dict[type[Record], Record] = {
     MaskPrediction: MaskPrediction(size_px=(2, 3), mask_rle=((0, 4), (1, 2)), severity=0.5),
     Metric: METRIC,
     OperatingPoint: POINT,
+    AbstentionRule: AbstentionRule(risk=0.1, delta=0.05, bound=0.09, coverage=0.8, n=90),
     Calibration: Calibration(temperatures=(1.5,), abstain_below=0.6, manifest_sha256=HASH, n=3),
     GroupRow: GroupRow(column="region", value="mekong", n=4, metrics={"accuracy": METRIC}),
     Mistake: Mistake(path="a.jpg", truth="rust", answer="healthy", probability=0.7),

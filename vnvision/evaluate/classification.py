@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,11 +17,13 @@ from vnvision.evaluate.subsets import group_rows
 from vnvision.evaluate.targets import known_rows, known_targets
 from vnvision.metrics import notes
 from vnvision.metrics.bootstrap import ClusterBootstrap, share
-from vnvision.metrics.calibration import abstain_threshold, fit_temperature, reliability_bins, selective_curve
+from vnvision.metrics.calibration import choose_temperatures, reliability_bins
 from vnvision.metrics.classification import Kind, classification_metrics
 from vnvision.metrics.ranking import roc_curve
 from vnvision.metrics.scores import probabilities as to_probabilities
-from vnvision.records import Calibration, EvalReport, Metric
+from vnvision.metrics.selective import confidence as confidence_of
+from vnvision.metrics.selective import fit_abstention, selective_curve
+from vnvision.records import PRESENT_FROM, Calibration, EvalReport, Metric
 from vnvision.spec import TaskSpec
 
 CURVE_POINTS = 200
@@ -85,7 +87,7 @@ def evaluate_logits(
         groups=rows,
         operating_points=operating_points(
             p, truth, task.label_ids, groups, population=f"{manifest.path.name}, {split}",
-            manifest_sha256=manifest.sha256, n_boot=n_boot, seed=seed,
+            manifest_sha256=manifest.sha256, n_boot=n_boot, seed=seed, positive=task.positive,
         ),
         calibration=calibration,
         confusion=_confusion(p, truth),
@@ -103,7 +105,8 @@ def fit_calibration(
     targets: np.ndarray,
     task: TaskSpec,
     *,
-    target_accuracy: float | None = None,
+    groups: Sequence[Hashable] | None = None,
+    risk: float | None = None,
     fitted_on: str = "val",
     manifest_sha256: str | None = None,
 ) -> Calibration:
@@ -113,20 +116,27 @@ def fit_calibration(
         logits: (N, C) raw outputs on data the model was not trained on.
         targets: (N,) class index, or (N, C); -1 unknown.
         task: classification or multilabel.
-        target_accuracy: single-label: the accuracy wanted among answers given; no limit unless given, nor
-            where the data cannot show one that reaches it.
+        groups: N keys; every picture is its own group unless given.
+        risk: the largest share of wrong answers among those given, see ``fit_abstention``; no limit unless
+            given. A multi-label answer is right where every known label is.
         fitted_on: name of the split, for the record.
         manifest_sha256: of its manifest.
     """
-    temperatures = fit_temperature(logits, targets, _score(task))
+    kind: Kind = "multilabel" if task.kind == "multilabel" else "classification"
+    keys = list(range(len(logits))) if groups is None else list(groups)
+    temperatures = choose_temperatures(logits, targets, keys, kind)
     known = known_rows(targets)
-    limit = None
-    if target_accuracy is not None and targets.ndim == 1:
-        p = to_probabilities(logits, _score(task), temperatures)
-        limit = abstain_threshold(p, targets, target_accuracy)
+    p, truth = to_probabilities(logits[known], _score(task), temperatures), targets[known]
+    if kind == "classification":
+        right = p.argmax(axis=1) == truth
+    else:
+        right = np.where(truth >= 0, (p >= PRESENT_FROM) == (truth == 1), True).all(axis=1)
+    kept = [key for key, known_ in zip(keys, known, strict=True) if known_]
+    limit, rule = fit_abstention(confidence_of(p, kind), right, kept, risk)
     return Calibration(
         temperatures=temperatures,
         abstain_below=limit,
+        abstention=rule,
         fitted_on=fitted_on,
         n=int(known.sum()),
         manifest_sha256=manifest_sha256,
@@ -203,7 +213,8 @@ def _abstention(
     if calibration.abstain_below is None:
         return {}
     bootstrap = ClusterBootstrap(groups, n_boot, seed)
-    kept = confidence >= calibration.abstain_below
+    nothing = calibration.abstention is not None and calibration.abstention.bound is None
+    kept = (confidence >= calibration.abstain_below) & (not nothing)
     return {
         "coverage": share(kept, np.ones(len(kept), bool), bootstrap),
         "selective_accuracy": share(correct, kept, bootstrap, why=notes.NOTHING_KEPT),

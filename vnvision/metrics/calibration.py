@@ -10,10 +10,8 @@ import numpy as np
 from vnvision.errors import DataError, MissingExtraError
 from vnvision.metrics.scope import group_folds
 from vnvision.metrics.scores import probabilities as to_probabilities
-from vnvision.metrics.selective import abstain_threshold, selective_curve
 
 __all__ = [
-    "abstain_threshold",
     "bin_index",
     "choose_temperatures",
     "ece",
@@ -21,7 +19,6 @@ __all__ = [
     "gap_matrix",
     "nll",
     "reliability_bins",
-    "selective_curve",
 ]
 
 N_BINS = 15

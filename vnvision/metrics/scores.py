@@ -30,7 +30,7 @@ def probabilities(
     Args:
         logits: (N, C) raw outputs.
         score: how the task reads them.
-        temperatures: one for all classes, or one a class (sigmoid only). Logits are divided by them
+        temperatures: one for all classes, or one a class. Logits are divided by them
             (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2).
     """
     scaled = logits / np.asarray(temperatures, dtype=np.float64)

@@ -130,38 +130,6 @@ def selective_curve(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.nda
     return ranked[last], (last + 1) / max(1, len(ranked)), right / (last + 1)
 
 
-def abstain_threshold(
-    probabilities: np.ndarray, targets: np.ndarray, target_accuracy: float, *, min_kept: int = 20
-) -> float | None:
-    """The confidence below which not answering lifts accuracy to the target, keeping most answers.
-
-    Args:
-        probabilities: (N, C) over classes.
-        targets: (N,) class index, -1 unknown (left out).
-        target_accuracy: 0..1, wanted among the answers kept.
-        min_kept: a limit judged on fewer answers than this is not believed.
-
-    Returns:
-        The limit: answer when the highest probability is at least this. 0.0 when nothing needs to be
-        withheld; None when no limit reaches the target on ``min_kept`` answers.
-
-    Raises:
-        ConfigError: the target is not in 0..1.
-    """
-    if not 0 <= target_accuracy <= 1:
-        raise ConfigError("target_accuracy is not a share", expected="0..1", got=str(target_accuracy))
-    known = targets >= 0
-    rows = probabilities[known]
-    confidence, correct = rows.max(axis=1), rows.argmax(axis=1) == targets[known]
-    limits, coverage, accuracy = selective_curve(confidence, correct)
-    enough = coverage * len(rows) >= min_kept - 0.5
-    good = np.flatnonzero((accuracy >= target_accuracy) & enough)
-    if not len(good):
-        return None
-    widest = good[-1]
-    return 0.0 if widest == len(limits) - 1 else float(limits[widest])
-
-
 def _grid(confidence: np.ndarray) -> np.ndarray:
     """Limits from the lowest up, that give 1, 1 - 1/LIMITS, ... 1/LIMITS of the answers."""
     ranked = np.sort(confidence)

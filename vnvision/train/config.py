@@ -109,6 +109,10 @@ class TrainConfig(Record):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     compile: Literal["auto", True, False] = "auto"
     channels_last: Literal["auto", True, False] = "auto"
+    scope: bool = Field(default=True, description="classifiers: fit the gate that knows strange pictures")
+    risk: float | None = Field(
+        default=None, gt=0, lt=1, description="classifiers: largest share of wrong answers among those given"
+    )
     n_boot: int = Field(default=1000, ge=0, description="bootstrap draws of the reports")
     tensorboard: bool = True
     export: tuple[str, ...] = ()

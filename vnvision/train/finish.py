@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from vnvision.atomic import sha256_file
 from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.errors import DataError, ModelError
 from vnvision.evaluate import evaluate, fit_thresholds
 from vnvision.evaluate.classification import evaluate_logits, fit_calibration
-from vnvision.records import EvalReport
+from vnvision.evaluate.scope import fit_gate
+from vnvision.records import Calibration, EvalReport
 from vnvision.report import write_report
+from vnvision.runtime.scope import SCOPE_FILE
 from vnvision.train.data import in_order, make_loader
 from vnvision.train.inputs import evaluation_pictures
 from vnvision.train.predictor import RunPredictor, load_run
@@ -41,8 +45,16 @@ def _class_report(run: Run, predictor: RunPredictor) -> EvalReport:
     config, val = run.config, run.val.manifest
     logits = _logits(predictor, run)
     calibration = fit_calibration(
-        logits, run.val.raw, run.spec, fitted_on=config.val_split, manifest_sha256=val.sha256
+        logits,
+        run.val.raw,
+        run.spec,
+        groups=val.group_keys(),
+        risk=config.risk,
+        fitted_on=config.val_split,
+        manifest_sha256=val.sha256,
     )
+    if config.scope:
+        calibration = _with_scope(run, predictor, calibration)
     model = describe(run, predictor)
     manifest, split = _test_part(run)
     if manifest is None:
@@ -52,6 +64,20 @@ def _class_report(run: Run, predictor: RunPredictor) -> EvalReport:
         return _chosen_on_it(report)
     predictor.calibration = calibration
     return evaluate(predictor, manifest, split, n_boot=config.n_boot, model=model)
+
+
+def _with_scope(run: Run, predictor: RunPredictor, calibration: Calibration) -> Calibration:
+    """Fit the scope gate on training and validation pictures, and leave it in the run folder."""
+    augment = run.config.phase_augment(len(run.config.phases) - 1)
+    try:
+        gate = fit_gate(
+            predictor, run.train.manifest, run.val.manifest, augment=augment, seed=run.config.seed
+        )
+    except (DataError, ModelError) as exc:
+        run.log.say(f"no scope gate: {exc}")
+        return calibration
+    digest = sha256_file(gate.save(run.folder / SCOPE_FILE))
+    return calibration.model_copy(update={"scope_file": SCOPE_FILE, "scope_sha256": digest})
 
 
 def _dense_report(run: Run, predictor: RunPredictor) -> EvalReport:

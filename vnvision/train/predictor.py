@@ -11,7 +11,9 @@ import torch
 
 from vnvision.errors import ModelError
 from vnvision.imaging import Preprocessor
+from vnvision.models.explained import pooled_features
 from vnvision.records import Calibration, EvalReport
+from vnvision.runtime.target import Outputs
 from vnvision.spec import TaskSpec
 from vnvision.train import checkpoint
 from vnvision.train.network import build_network
@@ -51,6 +53,17 @@ class RunPredictor:
             batch = torch.from_numpy(self.preprocessor.batch(images[at : at + batch_size]))
             out.append(self.forward(batch))
         return np.concatenate(out)
+
+    @torch.inference_mode()
+    def run_crops(self, crops: Sequence[np.ndarray]) -> Outputs:
+        """Logits and pooled features of pictures that went through the preprocessor's geometry.
+
+        For classifiers: what the scope gate is fitted on.
+        """
+        batch = torch.from_numpy(np.stack([self.preprocessor.normalise(crop) for crop in crops]))
+        features = pooled_features(self.net, batch.contiguous(memory_format=torch.channels_last))
+        logits = self.net.get_classifier()(features)  # type: ignore[operator]
+        return Outputs(logits.float().numpy(), features.float().numpy())
 
     @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> np.ndarray:

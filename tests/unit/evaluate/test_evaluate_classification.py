@@ -271,13 +271,15 @@ def test_fit_calibration():
     _, logits, targets, task = made(n=600)
     targets = targets.copy()
     targets[:10] = -1
-    found = fit_calibration(logits * 4, targets, task, target_accuracy=0.9, manifest_sha256=SHA)
+    found = fit_calibration(logits * 4, targets, task, risk=0.15, manifest_sha256=SHA)
     assert found.n == 590
     assert found.fitted_on == "val"
     assert found.manifest_sha256 == SHA
-    p = softmax(logits * 4 / found.temperatures[0])[10:]
+    p = softmax(logits * 4 / np.array(found.temperatures))[10:]
     kept = p.max(1) >= found.abstain_below
-    assert (p.argmax(1) == targets[10:])[kept].mean() >= 0.9
+    assert (p.argmax(1) == targets[10:])[kept].mean() >= 0.85
+    assert found.abstention.bound <= 0.15
+    assert found.abstention.coverage == pytest.approx(kept.mean())
     assert sk.log_loss(targets[10:], p) < sk.log_loss(targets[10:], softmax(logits * 4)[10:])
     assert fit_calibration(logits, targets, task).abstain_below is None
 

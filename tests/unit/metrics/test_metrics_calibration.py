@@ -5,18 +5,16 @@ import pytest
 from scipy.special import expit, log_softmax
 from sklearn.metrics import log_loss
 
-from vnvision.errors import ConfigError, DataError
+from vnvision.errors import DataError
 from vnvision.metrics.calibration import (
     MIN_OF_CLASS,
-    abstain_threshold,
     choose_temperatures,
     ece,
     fit_temperature,
     nll,
     reliability_bins,
-    selective_curve,
 )
-from vnvision.metrics.scores import softmax
+from vnvision.metrics.selective import selective_curve
 
 
 def written_out_ece(confidence, correct, bins=15):
@@ -110,29 +108,6 @@ def test_selective_curve_written_out():
     np.testing.assert_allclose(limits, [0.9, 0.7, 0.5])
     np.testing.assert_allclose(coverage, [0.5, 0.75, 1.0])
     np.testing.assert_allclose(accuracy, [0.5, 2 / 3, 0.5])
-
-
-def test_abstain_threshold_keeps_as_many_answers_as_it_can():
-    rng = np.random.default_rng(6)
-    p = softmax(rng.normal(size=(2000, 3)) * 2)
-    targets = (rng.random((2000, 1)) > p.cumsum(axis=1)).sum(axis=1)
-    limit = abstain_threshold(p, targets, 0.9)
-    confidence, correct = p.max(axis=1), p.argmax(axis=1) == targets
-    kept = confidence >= limit
-    assert correct[kept].mean() >= 0.9
-    wider = [t for t in np.unique(confidence) if t < limit and correct[confidence >= t].mean() >= 0.9]
-    assert wider == []
-    assert abstain_threshold(p, targets, 0.1) == 0.0
-
-
-def test_abstain_threshold_knows_when_it_cannot():
-    p = np.array([[0.9, 0.1]] * 30 + [[0.95, 0.05]] * 5)
-    targets = np.array([1] * 30 + [0] * 5)
-    assert abstain_threshold(p, targets, 0.9) is None
-    assert abstain_threshold(p, targets, 0.9, min_kept=5) == 0.95
-    assert abstain_threshold(p, np.full(35, -1), 0.9) is None
-    with pytest.raises(ConfigError, match="target_accuracy is not a share"):
-        abstain_threshold(p, targets, 90)
 
 
 def miscalibrated(n, factors, seed=0):

@@ -22,7 +22,7 @@ DET = {"data": "m.csv", "task": "detection", "augment": "none"}
         ({**SEG, "labels": None}, "segmentation needs labels, the background first"),
         ({**DET, "augment": "light"}, "detection takes no rotate_deg"),
         ({**DET, "monitor": "dice"}, "monitor: detection has map50 or nll"),
-        ({"data": "m.csv", "severity": {"diseased": ["a"], "whole": ["a"]}}, "severity belongs to task: segmentation"),
+        ({"data": "m.csv", "severity": {"diseased": ["a"], "whole": ["a"]}}, "severity belongs to task"),
         ({**SEG, "severity": {"diseased": ["a"], "whole": ["b"]}}, "diseased labels must be part of whole"),
     ],
 )  # fmt: skip

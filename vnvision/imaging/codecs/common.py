@@ -51,7 +51,17 @@ def decoding(name: str) -> Iterator[None]:
     try:
         yield
     except DECODER_ERRORS as exc:
+        if isinstance(exc, MemoryError) or getattr(exc, "code", None) == cv2.Error.StsNoMem:
+            raise _too_big_for_memory(name) from exc
         raise damaged(name, f"a decoder error ({type(exc).__name__}: {exc})") from exc
+
+
+def _too_big_for_memory(name: str) -> DataError:
+    return DataError(
+        f"{name} does not fit into memory",
+        expected="an image that fits the free memory",
+        fix="shrink it, or close other programs",
+    )
 
 
 def damaged(name: str, got: str) -> DataError:

@@ -17,6 +17,7 @@ _FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR_RGB}
 _EXIF, _XMP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00"
 _APP1, _START_OF_SCAN, _END_OF_IMAGE = 0xE1, 0xDA, b"\xff\xd9"
 _FRAME_STARTS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HUFFMAN_STARTS = frozenset((0xC0, 0xC1, 0xC2))
 # A marker with a length: not stuffing, fill bytes, or the markers that stand alone.
 _SEGMENT = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd9])", re.DOTALL)
 
@@ -26,6 +27,7 @@ class _Header:
     size: tuple[int, int] = (0, 0)  # width, height
     bits: int = 0
     channels: int = 0
+    huffman: bool = False
     exif: bytes = b""
     xmp: bytes = b""
     scan: int = 0  # where the first scan begins
@@ -43,6 +45,11 @@ def decode(data: bytes, name: str, max_pixels: int) -> common.Decoded:
     if header.bits != 8 or header.channels not in (1, 3, 4):
         got = f"{header.channels} channels of {header.bits} bits"
         raise common.unsupported(name, "a JPEG of 8 bits with 1, 3 or 4 channels", got)
+    width, height = header.size
+    blocks = -(-width // 8) * -(-height // 8)
+    if header.huffman and 8 * len(data) < blocks:  # not even one bit for the mean of each block
+        got = f"{len(data):,} bytes, too few for {width:,} x {height:,} pixels"
+        raise common.damaged(name, got)
     if data.rfind(_END_OF_IMAGE, header.scan) < 0:  # behind the scan's start, so not a thumbnail's
         raise common.damaged(name, "a JPEG that stops before its end marker")
     orientation = exif_orientation(header.exif)
@@ -78,6 +85,7 @@ def _walk(data: bytes, name: str) -> _Header:
         if marker in _FRAME_STARTS and len(body) >= 6:
             height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             header.size, header.bits, header.channels = (width, height), body[0], body[5]
+            header.huffman = marker in _HUFFMAN_STARTS
         elif marker == _APP1:
             header.private.append((start, end))
             if body.startswith(_EXIF):

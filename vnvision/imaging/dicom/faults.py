@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,12 @@ FAULTS = (
 raised only by readers that are not used here."""
 
 
+def faults() -> tuple[type[Exception], ...]:
+    """``FAULTS``, and the error of pydicom's own that derives from Exception, once pydicom is loaded."""
+    own = sys.modules.get("pydicom.errors")
+    return FAULTS if own is None else (*FAULTS, own.BytesLengthException)
+
+
 @contextmanager
 def reading(name: str, what: str) -> Iterator[None]:
     """Turn what is raised while ``what`` is read into a DataError, without values: they may name people."""
@@ -43,7 +50,7 @@ def reading(name: str, what: str) -> Iterator[None]:
             expected=f"a {what} that fits the free memory",
             fix="close other programs, or send or export it again where its header lies",
         ) from exc
-    except FAULTS as exc:
+    except faults() as exc:
         raise DataError(
             f"{name} is damaged or breaks the DICOM standard",
             expected=f"a readable {what}",

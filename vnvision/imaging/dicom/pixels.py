@@ -12,6 +12,7 @@ from vnvision.imaging.codecs import common
 from vnvision.imaging.dicom import toolkit
 from vnvision.imaging.dicom.codestream import has_end, stated_size
 from vnvision.imaging.dicom.faults import reading
+from vnvision.imaging.dicom.gdcm_limits import aborts_gdcm
 from vnvision.imaging.dicom.header import Header
 from vnvision.imaging.dicom.inflate import reaches
 from vnvision.imaging.dicom.parsing import Parsed
@@ -92,6 +93,8 @@ def stored_frame(parsed: Parsed, head: Header, index: int) -> tuple[np.ndarray, 
         raise common.damaged(parsed.name, f"{got}, {expected}")
     if not has_end(frame):
         raise common.damaged(parsed.name, f"frame {index} without its end marker")
+    if plugin == "gdcm" and (fault := aborts_gdcm(frame, head.allocated, head.stored)):
+        raise common.damaged(parsed.name, f"frame {index} with {fault}")
     options = replace(head, frames=1).options()
     source = toolkit.encapsulated(frame, parsed.name)
     return toolkit.decode(source, parsed.name, parsed.syntax, plugin, 0, options)

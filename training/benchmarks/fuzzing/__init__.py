@@ -1,0 +1,1 @@
+"""Seeds and mutations for ``fuzz_decoders.py``."""
