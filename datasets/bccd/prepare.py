@@ -5,9 +5,7 @@ python datasets/bccd/prepare.py FOLDER --out OUT
 
 from __future__ import annotations
 
-import argparse
 import csv
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from dataclasses import replace
@@ -17,11 +15,11 @@ import numpy as np
 
 from vnvision.data.boxes import format_boxes
 from vnvision.data.linked import link_folders
-from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
+from vnvision.data.manifest import Manifest, Row, read_manifest
 from vnvision.data.neardup import near_duplicate_clusters
-from vnvision.data.prepare import governed
+from vnvision.data.prepare_script import run
 from vnvision.data.splits import assign_splits, without_leaks
-from vnvision.errors import DataError, VnvisionError
+from vnvision.errors import DataError
 
 LABELS = ("Platelets", "RBC", "WBC")
 Found = dict[str, list[tuple[str, tuple[float, ...]]]]
@@ -77,27 +75,7 @@ def _with_boxes(row: Row, boxes: Found) -> Row:
     return replace(row, extra={**row.extra, "boxes": format_boxes([label for label, _ in solid], corners)})
 
 
-def main() -> None:
-    """Read the arguments, write the manifest, say where it is."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("source", type=Path)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="a new folder; pictures are linked, not copied"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the split, where the folder has none")
-    args = parser.parse_args()
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        ready = (args.source / "manifest.csv").is_file()
-        rows = (
-            from_manifest(args.source, args.out) if ready else from_download(args.source, args.out, args.seed)
-        )
-        toml = Path(__file__).with_name("source.toml")
-        path = write_manifest(governed(rows, args.out, toml), args.out / "manifest.csv")
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
-    print(f"manifest  {path}")
-
-
 if __name__ == "__main__":
-    main()
+    purpose = (__doc__ or "").splitlines()[0]
+    toml = Path(__file__).with_name("source.toml")
+    run(purpose, toml, from_manifest=from_manifest, from_download=from_download)

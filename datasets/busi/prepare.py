@@ -5,8 +5,6 @@ python datasets/busi/prepare.py FOLDER --out OUT
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +13,11 @@ import numpy as np
 
 from vnvision import atomic
 from vnvision.data.linked import link_folders
-from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
+from vnvision.data.manifest import Manifest, Row, read_manifest
 from vnvision.data.neardup import near_duplicate_clusters
-from vnvision.data.prepare import governed
+from vnvision.data.prepare_script import run
 from vnvision.data.splits import assign_splits, without_leaks
-from vnvision.errors import DataError, VnvisionError
+from vnvision.errors import DataError
 
 LABELS = ("benign", "malignant", "normal")
 
@@ -75,27 +73,7 @@ def _with_mask(row: Row, mask: str) -> Row:
     return replace(row, extra={**row.extra, "mask": mask or "none"})
 
 
-def main() -> None:
-    """Read the arguments, write the manifest, say where it is."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("source", type=Path)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="a new folder; pictures are linked, not copied"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the split, where the folder has none")
-    args = parser.parse_args()
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        ready = (args.source / "manifest.csv").is_file()
-        rows = (
-            from_manifest(args.source, args.out) if ready else from_download(args.source, args.out, args.seed)
-        )
-        toml = Path(__file__).with_name("source.toml")
-        path = write_manifest(governed(rows, args.out, toml), args.out / "manifest.csv")
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
-    print(f"manifest  {path}")
-
-
 if __name__ == "__main__":
-    main()
+    purpose = (__doc__ or "").splitlines()[0]
+    toml = Path(__file__).with_name("source.toml")
+    run(purpose, toml, from_manifest=from_manifest, from_download=from_download)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -19,30 +18,10 @@ from vnvision.metrics.ranking import RankedScores
 from vnvision.records import Metric
 from vnvision.runtime.picture_quality import measure_all
 from vnvision.runtime.scope import ScopeGate, fit_scope
-from vnvision.runtime.target import Outputs
-from vnvision.spec import TaskSpec
+from vnvision.runtime.target import CropModel
 
 MOST_PICTURES = 1000
 _BATCH = 16
-
-
-class FeaturePredictor(Protocol):
-    """A classifier that gives features: a loaded bundle, or a trained run."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-
-    @property
-    def task(self) -> TaskSpec:
-        """What it answers."""
-
-    @property
-    def preprocessor(self) -> Preprocessor:
-        """Its preprocessing."""
-
-    def run_crops(self, crops: Sequence[np.ndarray]) -> Outputs:
-        """Outputs of crops that went through ``preprocessor.geometry``, features among them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +40,7 @@ class Seen:
 
 
 def fit_gate(
-    predictor: FeaturePredictor,
+    predictor: CropModel,
     train: Manifest,
     val: Manifest,
     *,
@@ -110,7 +89,7 @@ def fit_gate(
     )
 
 
-def look(predictor: FeaturePredictor, crops: Iterator[np.ndarray]) -> Seen:
+def look(predictor: CropModel, crops: Iterator[np.ndarray]) -> Seen:
     """What the gate and the report need of some crops, read a batch at a time."""
     spec = predictor.task.preprocess
     answers, features, measures = [], [], []
@@ -166,14 +145,14 @@ def outside_figures(
     }
 
 
-def _crops(predictor: FeaturePredictor, manifest: Manifest) -> Iterator[np.ndarray]:
+def _crops(predictor: CropModel, manifest: Manifest) -> Iterator[np.ndarray]:
     for images in image_batches(manifest, manifest.rows, _BATCH):
         for image in images:
             yield predictor.preprocessor.geometry(image)
 
 
 def _augmented(
-    predictor: FeaturePredictor, manifest: Manifest, augment: AugmentSpec, seed: int, view: int
+    predictor: CropModel, manifest: Manifest, augment: AugmentSpec, seed: int, view: int
 ) -> Iterator[np.ndarray]:
     """Crops as training makes them, keyed like there by (seed, epoch, row)."""
     spec = predictor.task.preprocess

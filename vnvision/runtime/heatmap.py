@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from vnvision.errors import ConfigError, ModelError
-from vnvision.imaging import Preprocessor
 from vnvision.imaging.geometry import placement
 from vnvision.metrics.scores import probabilities
-from vnvision.runtime.target import Outputs
+from vnvision.runtime.target import CropModel
 from vnvision.spec import PreprocessSpec, TaskSpec
 
 METHODS = ("auto", "cam", "occlusion")
@@ -21,26 +19,7 @@ _SHARE = 1 / 5  # its side, as a share of the picture's
 _BATCH = 16
 
 
-class Classifier(Protocol):
-    """What a heatmap is made of; ``Predictor`` is one."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-
-    @property
-    def task(self) -> TaskSpec:
-        """What it answers."""
-
-    @property
-    def preprocessor(self) -> Preprocessor:
-        """Its preprocessing."""
-
-    def run_crops(self, crops: Sequence[np.ndarray]) -> Outputs:
-        """Outputs of preprocessed crops."""
-
-
-def heatmap(model: Classifier, image: np.ndarray, label: str | None, method: str) -> np.ndarray:
+def heatmap(model: CropModel, image: np.ndarray, label: str | None, method: str) -> np.ndarray:
     """See ``Predictor.heatmap``: (H, W) float32, 0 to 1."""
     if method not in METHODS:
         raise ConfigError("there is no such heatmap", expected=" or ".join(METHODS), got=repr(method))

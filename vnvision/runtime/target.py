@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -85,6 +85,25 @@ class Outputs(NamedTuple):
     answer: np.ndarray
     features: np.ndarray | None = None
     cam: np.ndarray | None = None
+
+
+class CropModel(Protocol):
+    """A classifier, loaded or in training, that gives features and maps: ``Predictor`` is one."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """What it answers."""
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        """Its preprocessing."""
+
+    def run_crops(self, crops: Sequence[np.ndarray]) -> Outputs:
+        """Outputs of crops that went through ``preprocessor.geometry``."""
 
 
 class Runner:
