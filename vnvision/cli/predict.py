@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from vnvision.spec import TaskSpec
 
 ENGINES = ("auto", "onnxruntime", "openvino")
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".dcm"}
 
 
 def predict(
@@ -26,6 +27,9 @@ def predict(
     language: Annotated[str, typer.Option(help="of answers and pages: vi or en")] = "en",
     batch_size: Annotated[int, typer.Option(min=1)] = 4,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="for files from strangers: decode with limited memory and time")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="write pages to print: a case, or a batch with a table")
@@ -51,6 +55,8 @@ def predict(
     """Answer for pictures and folders. A picture that cannot be read is reported, and the exit code is 1."""
     from vnvision.cli.predict_report import Wanted, write_pages
     from vnvision.errors import ConfigError
+    from vnvision.imaging import read
+    from vnvision.imaging.isolated import IsolatedReader
     from vnvision.runtime import load_bundle
 
     if language not in ("vi", "en"):
@@ -62,30 +68,32 @@ def predict(
         raise ConfigError("unknown engine", expected=", ".join(ENGINES), got=engine)
     if report is None and (csv or heatmap or each or reference or place_and_time):
         raise ConfigError("these options are about pages", fix="say where to write them, with --report DIR")
-    model = load_bundle(bundle, engine=cast(Any, engine), threads=threads)
-    show = Lines(model, language, as_json)
-    if report is None:
-        show.all(files, batch_size)
-    else:
-        wanted = Wanted(
-            bundle=bundle,
-            out=report,
-            language=cast(Any, language),
-            pdf=pdf,
-            csv=csv if csv is not None else len(files) > 1,
-            heatmap=heatmap,
-            each=each,
-            reference=reference,
-            file_names=file_names,
-            place_and_time=place_and_time,
-        )
-        written = write_pages(model, files, wanted, show.line)
-        if not as_json:
-            print("\n".join(f"wrote {path}" for path in written))
-    if model.manifest.synthetic and not as_json:
-        print("note: this model was trained on synthetic pictures; it knows nothing of real ones")
-    if show.failed:
-        raise typer.Exit(1)
+    with ExitStack() as stack:
+        reader = stack.enter_context(IsolatedReader()).read if isolated else read
+        model = load_bundle(bundle, engine=cast(Any, engine), threads=threads, reader=reader)
+        show = Lines(model, language, as_json)
+        if report is None:
+            show.all(files, batch_size)
+        else:
+            wanted = Wanted(
+                bundle=bundle,
+                out=report,
+                language=cast(Any, language),
+                pdf=pdf,
+                csv=csv if csv is not None else len(files) > 1,
+                heatmap=heatmap,
+                each=each,
+                reference=reference,
+                file_names=file_names,
+                place_and_time=place_and_time,
+            )
+            written = write_pages(model, files, wanted, show.line)
+            if not as_json:
+                print("\n".join(f"wrote {path}" for path in written))
+        if model.manifest.synthetic and not as_json:
+            print("note: this model was trained on synthetic pictures; it knows nothing of real ones")
+        if show.failed:
+            raise typer.Exit(1)
 
 
 class Lines:

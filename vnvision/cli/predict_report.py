@@ -87,13 +87,12 @@ def _cases(
     wanted: Wanted,
     show: Callable[[Path, Answer | DataError], None],
 ) -> Iterator[Case | Unread]:
-    from vnvision.imaging import read
     from vnvision.report.cases import Unread
 
     for number, file in enumerate(files, 1):
         reference = _reference(file, number, len(files), facts, wanted)
         try:
-            image = read(file).image
+            image = model.read(file).image
             answer = model.predict(image).model_copy(update={"source": str(file)})
         except DataError as exc:
             show(file, exc)

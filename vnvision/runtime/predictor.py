@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from vnvision.engines import Engine
 from vnvision.errors import BundleError, ConfigError, DataError, ModelError
 from vnvision.imaging import read
 from vnvision.imaging.preprocess import Landmarks
-from vnvision.records import BundleManifest, Calibration, OperatingPoint
+from vnvision.records import BundleManifest, Calibration, OperatingPoint, Sample
 from vnvision.runtime import heatmap as maps
 from vnvision.runtime.answers import Answer, answers
 from vnvision.runtime.bundle import scope_gate
@@ -25,6 +25,7 @@ from vnvision.runtime.scope import ScopeGate
 from vnvision.runtime.target import Outputs, Runner, check_batch_size
 
 Source = str | Path | bytes | np.ndarray
+Reader = Callable[[str | Path | bytes], Sample]
 _READERS = min(4, os.cpu_count() or 1)
 
 
@@ -38,14 +39,22 @@ class Predictor:
         target: which of its targets ``engine`` holds.
         engine: the loaded model.
         scope: the scope gate; read from the bundle where the target's calibration names one, unless given.
+        reader: how files and bytes become samples; ``IsolatedReader().read`` for files from strangers.
 
     Raises:
         BundleError: the task, or something the target asks for, is not supported here.
     """
 
     def __init__(
-        self, manifest: BundleManifest, target: str, engine: Engine, scope: ScopeGate | None = None
+        self,
+        manifest: BundleManifest,
+        target: str,
+        engine: Engine,
+        scope: ScopeGate | None = None,
+        *,
+        reader: Reader = read,
     ) -> None:
+        self.read = reader
         record = manifest.targets[target]
         self.manifest = manifest
         self.target = target
@@ -81,7 +90,7 @@ class Predictor:
             DataError: the image cannot be read, or does not fit the model.
             ModelError: inference failed.
         """
-        image, name = _open(source)
+        image, name = self._open(source)
         crop = self.preprocessor.geometry(image, landmarks_px)
         return self._answers([crop], [name], [(image.shape[0], image.shape[1])])[0]
 
@@ -130,7 +139,7 @@ class Predictor:
 
     def _crop(self, source: Source) -> tuple[np.ndarray | DataError, str | None, tuple[int, int]]:
         try:
-            image, name = _open(source)
+            image, name = self._open(source)
             return self.preprocessor.geometry(image), name, (image.shape[0], image.shape[1])
         except DataError as exc:
             return exc, None, (0, 0)
@@ -196,12 +205,18 @@ class Predictor:
             ConfigError: no such label or method, or not a classifier.
             ModelError: ``cam`` where the file gives none.
         """
-        image, _ = _open(source)
+        image, _ = self._open(source)
         return maps.heatmap(self, image, label, method)
 
     def run_crops(self, crops: Sequence[np.ndarray]) -> Outputs:
         """Every output for crops that went through ``Preprocessor.geometry``, in one batch."""
         return self._run(crops)
+
+    def _open(self, source: Source) -> tuple[np.ndarray, str | None]:
+        if isinstance(source, np.ndarray):
+            return source, None
+        sample = self.read(source)
+        return sample.image, sample.source
 
     def _measures(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         return measure_all(list(crops), self.task.preprocess)
@@ -218,10 +233,3 @@ class Predictor:
     def close(self) -> None:
         """Free the model."""
         self.engine.close()
-
-
-def _open(source: Source) -> tuple[np.ndarray, str | None]:
-    if isinstance(source, np.ndarray):
-        return source, None
-    sample = read(source)
-    return sample.image, sample.source

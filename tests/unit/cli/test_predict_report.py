@@ -221,3 +221,9 @@ def test_answers_in_words():
     assert in_words(doubt, classes, "vi") == (
         "không chắc chắn: Ảnh quá tối. Mô hình không đủ chắc chắn để trả lời."
     )
+
+
+def test_isolated_decoding_answers_the_same(bundle, pictures, run):
+    plain = run(bundle(), pictures, "--json")
+    isolated = run(bundle("clinic"), pictures, "--json", "--isolated")
+    assert isolated[:2] == plain[:2]
