@@ -267,4 +267,4 @@ def test_what_is_written_twice_agrees():
     from vnvision.faces import engine, listing
 
     assert verbs.DEFAULT == engine.DEFAULT_THRESHOLD
-    assert listing.SUFFIXES == SUFFIXES - {".dcm"}
+    assert SUFFIXES - {".dcm"} == listing.SUFFIXES
