@@ -15,7 +15,7 @@ def build_network(config: Mapping[str, Any], spec: TaskSpec, *, weights: str) ->
     """Build it, with the starting weights given.
 
     Args:
-        config: ``TrainConfig`` as plain data; a run's may be older than some of its keys.
+        config: ``TrainConfig`` as plain data.
         spec: the task.
         weights: see ``build_backbone``.
     """
