@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from vnvision.errors import ConfigError, ModelError
@@ -48,18 +50,26 @@ def build_backbone(
     options: dict[str, Any] = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
     try:
         if weights == "offline":
-            net = timm.create_model(name, num_classes=IMAGENET_CLASSES, **options)
+            net = _create(name, options, num_classes=IMAGENET_CLASSES)
             load_in_order(net, offline_file(name))
             net.reset_classifier(n_outputs)
         else:
-            net = timm.create_model(name, pretrained=weights == "download", num_classes=n_outputs, **options)
+            net = _create(name, options, num_classes=n_outputs, pretrained=weights == "download")
     except TypeError as exc:
         raise ConfigError(f"{name} does not take an option given", got=str(exc)) from exc
     if norm == "group":
         _group_norm(net)
     if weights not in ("offline", "download", "none"):
-        _load_safetensors(net, Path(weights))
+        load_safetensors(net, weights)
     return net
+
+
+def _create(name: str, options: Mapping[str, float], **given: Any) -> torch.nn.Module:
+    """Build it; a network that does not know one of the options has none of it, which is what 0 asks for."""
+    try:
+        return timm.create_model(name, **given, **options)
+    except TypeError:
+        return timm.create_model(name, **given, **{key: rate for key, rate in options.items() if rate})
 
 
 def input_statistics(name: str, weights: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -85,26 +95,44 @@ def _group_norm(parent: torch.nn.Module) -> None:
             _group_norm(child)
 
 
-def _load_safetensors(net: torch.nn.Module, path: Path) -> None:
+def load_safetensors(net: torch.nn.Module, path: str | Path) -> None:
+    """Copy a file's weights into a network; its last layer is left as it is where the size differs.
+
+    The last layer is what ``get_classifier`` returns, where a network has that. A network with
+    ``own_names`` translates other projects' key names by it.
+
+    Raises:
+        ModelError: not a safetensors file, or of another network; nothing is loaded then.
+    """
+    path = Path(path)
     if path.suffix != ".safetensors" or not path.is_file():
         raise ModelError(
             f"weights {str(path)!r} cannot be loaded",
             expected="offline, download, none, or an existing .safetensors file",
         )
-    given = load_file(path)
+    try:
+        given = load_file(path)
+    except SafetensorError as exc:
+        raise ModelError(f"{path.name} is not a safetensors file", got=str(exc)) from exc
+    if hasattr(net, "own_names"):
+        given = net.own_names(given)  # type: ignore[operator]
     own = net.state_dict()
     fitting = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
-    missing = [key for key in own if key not in fitting]
-    classifier = set(_parameter_names(net, net.get_classifier()))
-    if set(missing) - classifier:
+    missing = {key for key in own if key not in fitting}
+    classifier = _entry_names(net, net.get_classifier()) if hasattr(net, "get_classifier") else set()  # type: ignore[operator]
+    if missing - classifier:
         raise ModelError(
             f"{path.name} does not fit the network",
             expected=f"{len(own)} entries",
-            got=f"{len(fitting)} that fit; missing e.g. {sorted(set(missing) - classifier)[0]}",
+            got=f"{len(fitting)} that fit; missing e.g. {min(missing - classifier)}",
         )
+    if missing:  # of the last layer, which is one whole
+        fitting = {key: value for key, value in fitting.items() if key not in classifier}
     net.load_state_dict(fitting, strict=False)
 
 
-def _parameter_names(net: torch.nn.Module, part: torch.nn.Module) -> list[str]:
-    wanted = {id(tensor) for tensor in part.parameters()}
-    return [name for name, tensor in net.named_parameters() if id(tensor) in wanted]
+def _entry_names(net: torch.nn.Module, part: torch.nn.Module) -> set[str]:
+    """Names that a part's parameters and buffers have in the whole network's state dict."""
+    wanted = {id(tensor) for tensor in (*part.parameters(), *part.buffers())}
+    own = (*net.named_parameters(), *net.named_buffers())
+    return {name for name, tensor in own if id(tensor) in wanted}

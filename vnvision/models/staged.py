@@ -24,7 +24,7 @@ class Stage:
 
 
 class StagedNet(nn.Module):
-    """A timm network cut into stages; the first ``n_frozen`` of them do not learn.
+    """A network cut into stages; the first ``n_frozen`` of them do not learn.
 
     Frozen stages run without gradient and in evaluation mode (their BatchNorm statistics stand still),
     through ``frozen``; the rest is ``forward``. So ``net(net.frozen(x))`` are the logits, what ``frozen``
@@ -32,7 +32,8 @@ class StagedNet(nn.Module):
 
     Stages are ``stem, blocks.0 ..., conv_head, head`` in the EfficientNet and MobileNet families,
     ``stem, layer1 ... layer4, head`` in ResNets, ``features, head`` in every other timm network, and
-    ``encoder, head`` in a ``DenseNet``, whose encoder gives a list of maps.
+    ``encoder, head`` in a ``DenseNet``, whose encoder gives a list of maps. A network with a method
+    ``as_stages``, which gives ``Stage`` records, cuts itself.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -42,7 +43,7 @@ class StagedNet(nn.Module):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages in order, the last one always ``head``."""
+        """The stages in order; the last one is ``head``, unless the network says otherwise."""
         return _stages(self.net)
 
     def freeze_before(self, name: str) -> None:
@@ -74,7 +75,9 @@ class StagedNet(nn.Module):
 
     @property
     def _pooling_is_frozen(self) -> bool:
-        return self.n_frozen == len(self.stages) - 1 and not isinstance(self.net, DenseNet)
+        """Whether timm's own dropout, which it applies while pooling, lies in a frozen stage."""
+        by_timm = not isinstance(self.net, DenseNet) and not hasattr(self.net, "as_stages")
+        return by_timm and self.n_frozen == len(self.stages) - 1
 
     @torch.no_grad()
     def frozen(self, x: torch.Tensor) -> torch.Tensor:
@@ -129,29 +132,42 @@ class StagedNet(nn.Module):
         return x
 
 
+def chain(*parts: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """One function that runs the parts in order."""
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return run
+
+
 def _stages(net: nn.Module) -> tuple[Stage, ...]:
+    if hasattr(net, "as_stages"):
+        return tuple(net.as_stages())  # type: ignore[operator]
     if isinstance(net, DenseNet):
         return Stage("encoder", (net.encoder,), net.encoder), Stage(
             "head", (net.decoder, net.head), net.decode
         )
     classifier = net.get_classifier()
     if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
-        body = [Stage("stem", (net.conv_stem, net.bn1), _chain(net.conv_stem, net.bn1))]
+        body = [Stage("stem", (net.conv_stem, net.bn1), chain(net.conv_stem, net.bn1))]
         body += [Stage(f"blocks.{i}", (block,), block) for i, block in enumerate(net.blocks)]
         if hasattr(net, "bn2"):  # EfficientNet: the last convolution comes before pooling
             body.append(
-                Stage("conv_head", (net.conv_head, net.bn2), _chain(net.conv_head, net.bn2, _pool(net)))
+                Stage("conv_head", (net.conv_head, net.bn2), chain(net.conv_head, net.bn2, _pool(net)))
             )
         else:  # MobileNet v3 and v4: after it
             after = tuple(m for n, m in net.named_children() if n in ("conv_head", "norm_head"))
             body.append(Stage("conv_head", after, _pool(net)))
     elif hasattr(net, "layer4") and hasattr(net, "conv1"):
         stem = tuple(m for n, m in net.named_children() if n in ("conv1", "bn1", "act1", "maxpool"))
-        body = [Stage("stem", stem, _chain(*stem))]
+        body = [Stage("stem", stem, chain(*stem))]
         body += [
             Stage(f"layer{i}", (getattr(net, f"layer{i}"),), getattr(net, f"layer{i}")) for i in (1, 2, 3)
         ]
-        body.append(Stage("layer4", (net.layer4,), _chain(net.layer4, _pool(net))))
+        body.append(Stage("layer4", (net.layer4,), chain(net.layer4, _pool(net))))
     else:
         kept = {id(p) for p in classifier.parameters()}
         own = tuple(m for m in net.modules() if not list(m.children()) and not _shares(m, kept))
@@ -161,15 +177,6 @@ def _stages(net: nn.Module) -> tuple[Stage, ...]:
 
 def _shares(module: nn.Module, ids: set[int]) -> bool:
     return any(id(p) in ids for p in module.parameters())
-
-
-def _chain(*parts: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
-    def run(x: torch.Tensor) -> torch.Tensor:
-        for part in parts:
-            x = part(x)
-        return x
-
-    return run
 
 
 def _pool(net: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
