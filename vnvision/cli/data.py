@@ -8,9 +8,12 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from vnvision.cli import data_pack
+
 app = typer.Typer(
-    help="Bring pictures in, check, split, select, probe and describe them.", no_args_is_help=True
+    help="Bring pictures in, check, split, select, probe, pack and describe them.", no_args_is_help=True
 )
+app.command("pack")(data_pack.pack)
 
 
 @app.command("check")
@@ -55,10 +58,13 @@ def check(
 
 @app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="class folders, DICOM folder, CSV, COCO or MedMNIST")],
+    source: Annotated[
+        Path, typer.Argument(help="class or person folders, DICOM folder, CSV, COCO, MedMNIST or .rec")
+    ],
     out: Annotated[Path, typer.Option(help="folder for manifest.csv")],
     kind: Annotated[
-        str | None, typer.Option(help="imagefolder, csv, coco, medmnist or dicom; default: by what it is")
+        str | None,
+        typer.Option(help="imagefolder, people, csv, coco, medmnist, dicom or rec; default: by what it is"),
     ] = None,
     licence: Annotated[str | None, typer.Option()] = None,
     consent: Annotated[str | None, typer.Option()] = None,
@@ -76,7 +82,7 @@ def import_(
         bool, typer.Option("--hash/--no-hash", help="write a sha256 for each picture")
     ] = True,
 ) -> None:
-    """Write a manifest for a data set. Pictures stay where they are; MedMNIST becomes PNG files."""
+    """Write a manifest for a data set. Pictures stay where they are; MedMNIST and .rec are unpacked."""
     from vnvision.cli.show import bar
     from vnvision.data.importers import import_data
 

@@ -121,8 +121,8 @@ def _load(
     quiet: bool,
     columns: list[str],
 ) -> tuple[EmbeddedFaces, PairList | None]:
+    from vnvision.data.records.bin_sets import read_bin
     from vnvision.evaluate.faces import pair_lists
-    from vnvision.evaluate.faces.bin_sets import read_bin
     from vnvision.faces.aligned import embed_aligned
 
     if data.suffix.lower() == ".bin":

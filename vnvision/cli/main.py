@@ -19,6 +19,7 @@ from vnvision.cli import (
     face_data,
     face_eval,
     face_gallery,
+    face_sets,
     models,
     predict,
     quickstart,
@@ -43,6 +44,7 @@ app.add_typer(data.app, name="data")
 face.app.add_typer(face_data.app)
 face.app.add_typer(face_eval.app)
 face.app.add_typer(face_gallery.app)
+face.app.add_typer(face_sets.app)
 app.add_typer(face.app, name="face")
 clinic.app.command("report")(clinic_results.report)
 app.add_typer(clinic.app, name="clinic")

@@ -32,4 +32,5 @@ def train(
         return
     folder = api.train_resolved(resolved, quiet=quiet)
     print(f"run     {folder}")
-    print(f"report  {folder / 'report.html'}")
+    page = folder / "report.html"
+    print(f"report  {page if page.is_file() else folder / 'report.json'}")

@@ -11,10 +11,10 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
+from vnvision.data.records.bin_sets import read_bin
 from vnvision.errors import DataError
 from vnvision.evaluate.faces import evaluate_faces
 from vnvision.evaluate.faces import notes as warning
-from vnvision.evaluate.faces.bin_sets import read_bin
 from vnvision.evaluate.faces.pair_lists import PairList, pairs_in_order, pairs_of_names, read_pairs_txt
 from vnvision.faces.embedded import EmbeddedFaces
 

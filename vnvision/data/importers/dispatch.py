@@ -13,7 +13,7 @@ import numpy as np
 
 from vnvision import atomic
 from vnvision.data.boxes import COLUMN, format_boxes
-from vnvision.data.importers import coco, dicom, image_folder, medmnist, renamed
+from vnvision.data.importers import coco, dicom, image_folder, medmnist, people, rec, renamed
 from vnvision.data.importers.found import Found, FoundBox, hashed, manifest_path, related
 from vnvision.data.manifest import write_manifest
 from vnvision.data.neardup import Progress
@@ -21,7 +21,7 @@ from vnvision.data.rows import Row
 from vnvision.data.table import write_table
 from vnvision.errors import ConfigError, DataError
 
-KINDS = ("imagefolder", "csv", "coco", "medmnist", "dicom")
+KINDS = ("imagefolder", "people", "csv", "coco", "medmnist", "rec", "dicom")
 
 
 def import_data(
@@ -52,6 +52,9 @@ def import_data(
     - ``dicom``: a folder of studies. The patient's pseudonym is the group; files that are no images are
       listed in ``skipped.csv`` beside the manifest; ``labels.csv`` in the folder (path or study, label)
       gives labels.
+    - ``people``: a folder with a folder a person, who becomes ``identity``.
+    - ``rec``: a face set of InsightFace, ``.rec`` with its ``.idx``. The images are written, their bytes
+      unchanged, into ``images/`` beside the manifest; ``RecordPictures`` reads such a set without this.
 
     Args:
         source: the folder or file to import.
@@ -94,6 +97,10 @@ def import_data(
         found = medmnist.extract(source, target.parent, labels, progress)
     elif kind == "imagefolder":
         found = image_folder.scan(source)
+    elif kind == "people":
+        found = people.scan(source)
+    elif kind == "rec":
+        found = rec.extract(source, target.parent, progress)
     elif kind == "dicom":
         found = dicom.scan(source, key_file, progress)
     elif kind == "csv":
@@ -104,7 +111,7 @@ def import_data(
     found = found.filled(licence=licence, source=source_name, consent=consent, region=region)
     if hash_files:
         found = hashed(found, target.parent, progress)
-    if kind == "medmnist" and hasattr(os, "sync"):
+    if kind in ("medmnist", "rec") and hasattr(os, "sync"):
         os.sync()  # extracted images reach the disk before the manifest that names them
     return _write(found, target)
 
@@ -169,6 +176,8 @@ def detect_kind(source: Path) -> str:
             )
         return "imagefolder"
     suffix = source.suffix.lower()
+    if suffix == ".rec":
+        return "rec"
     if suffix in (".csv", ".parquet"):
         return "csv"
     if suffix == ".json" and coco.is_coco(source):
