@@ -15,7 +15,7 @@ GOVERNANCE = ("sha256", "licence", "consent")
 """Columns without which data cannot be traced to a right to use it."""
 
 PLAIN = ("label", "split", "group_id", "region", "source", "licence", "consent", "sha256")
-LABEL_PREFIX = "label:"
+LABEL_PREFIX, IDENTITY = "label:", "identity"
 _LABEL_VALUES: dict[str, int | None] = {"": None, "1": 1, "0": 0, "1.0": 1, "0.0": 0}
 _WRONG = -1
 
@@ -30,7 +30,8 @@ class Row:
         label: class id; None = unknown.
         labels: multi-label: 1, 0 or None = unknown by label id; None where there are no such columns.
         split: train, val, test or None.
-        group_id: leakage group (patient, plant, burst); never crosses splits.
+        group_id: leakage group (patient, plant, burst); never crosses splits. From the column ``group_id``,
+            else ``identity`` (of faces ``group`` is a demographic column, left in ``extra``), else ``group``.
         region: where the image was taken.
         source: the data set or device it comes from.
         licence: SPDX id or plain words.
@@ -73,7 +74,8 @@ def parse_rows(table: Table, where: str) -> tuple[list[Row], list[str]]:
     def optional(name: str) -> list[str | None]:
         return [cell.strip() or None for cell in columns[name]] if name in columns else [None] * count
 
-    group = "group" if "group" in columns else "group_id"
+    faces = IDENTITY in columns
+    group = next((name for name in ("group_id", IDENTITY, "group") if name in columns), "group_id")
     splits = optional("split")
     wrong = [i for i, split in enumerate(splits) if split is not None and split_name(split) is None]
     if wrong:
@@ -81,7 +83,8 @@ def parse_rows(table: Table, where: str) -> tuple[list[Row], list[str]]:
         lines = [table.lines[i] for i in wrong]
         problems.append(f"split of {row_list(lines)}: expected one of {', '.join(SPLITS)}, got {got}")
     label_columns = [name for name in table.header if name.startswith(LABEL_PREFIX)]
-    known = {"path", group, *PLAIN, *label_columns}
+    # Of faces, the person is the leakage group, and a column group is a demographic one.
+    known = {"path", *PLAIN, *label_columns} | (set() if faces else {"group"})
     extra = [name for name in table.header if name not in known]
     rows = map(
         Row,
@@ -137,7 +140,7 @@ def _check_header(header: Sequence[str], where: str) -> None:
         if len(header) == 1 and re.search("[;\t|]", header[0]):
             fix = "separate the cells by commas"
         raise DataError(f"{where} has no column path", expected="a column path", got=names[:200], fix=fix)
-    if "group" in header and "group_id" in header:
+    if "group" in header and "group_id" in header and IDENTITY not in header:
         raise DataError(f"{where} has both group and group_id", expected="one of the two", fix="drop one")
     ids = [name.removeprefix(LABEL_PREFIX).strip() for name in header if name.startswith(LABEL_PREFIX)]
     if ids and "label" in header:

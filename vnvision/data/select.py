@@ -110,7 +110,8 @@ def _moved(row: Row, prefix: PurePosixPath) -> Row:
 
 def _cells(manifest: Manifest, column: str) -> list[str]:
     """A column's cells as text, empty where a row has none."""
-    column = "group_id" if column == "group" else column
+    demographic = any("group" in row.extra for row in manifest.rows)
+    column = "group_id" if column == "group" and not demographic else column
     if column in _FIELDS:
         cells = [getattr(row, column) or "" for row in manifest.rows]
         if any(cells):

@@ -18,13 +18,16 @@ class Batch:
 
     Attributes:
         inputs: (N, C, H, W) normalised pictures, or what a frozen part made of them.
-        targets: (N, C) float32; masks (N, H, W) or maps (N, K, h, w) where the task answers for places.
+        targets: (N, C) float32; masks (N, H, W) or maps (N, K, h, w) where the task answers for places;
+            (N,) int64 identities where it embeds.
         known: (N, C) float32, 1 where the target is known.
+        step: number of the optimiser step, over all phases.
     """
 
     inputs: torch.Tensor
     targets: torch.Tensor
     known: torch.Tensor
+    step: int = 0
 
 
 class Task(Protocol):
@@ -51,4 +54,4 @@ class Task(Protocol):
         """
 
     def validate(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Figures of one validation pass, by name; ``nll`` is always there."""
+        """Figures of one validation pass, by name; ``nll`` is there for tasks with a likelihood."""

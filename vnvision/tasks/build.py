@@ -9,6 +9,7 @@ from vnvision.spec import TaskSpec
 from vnvision.tasks.base import Task
 from vnvision.tasks.classification import ClassificationTask, MultiLabelTask
 from vnvision.tasks.detection import DetectionTask
+from vnvision.tasks.embedding import EmbeddingTask
 from vnvision.tasks.segmentation import SegmentationTask
 
 
@@ -18,7 +19,7 @@ def build_task(
     """The task of a spec.
 
     Raises:
-        ConfigError: no task of this kind, or class weights where they have no meaning.
+        ConfigError: class weights where they have no meaning.
     """
     if spec.kind == "classification":
         return ClassificationTask(spec, label_smoothing=label_smoothing, class_weights=class_weights)
@@ -30,7 +31,4 @@ def build_task(
         return SegmentationTask(spec)
     if spec.kind == "detection":
         return DetectionTask(spec)
-    raise ConfigError(
-        f"no training for task {spec.kind!r} yet",
-        expected="classification, multilabel, segmentation or detection",
-    )
+    return EmbeddingTask(spec)

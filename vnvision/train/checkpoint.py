@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,17 @@ _STATE = "run.json"
 
 
 def save(
-    folder: Path, tensors: dict[str, dict[str, torch.Tensor]], spec: TaskSpec, state: dict[str, Any]
+    folder: Path,
+    tensors: dict[str, dict[str, torch.Tensor]],
+    spec: TaskSpec,
+    state: dict[str, Any],
+    *,
+    parts: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write ``<name>.safetensors`` for each set of tensors, ``spec.json`` and ``run.json``.
 
-    A kill at any moment leaves the old folder, the new one, or a ``.tmp`` folder that nobody reads.
+    ``parts`` are finished folders of the same file system that are moved in under their names. A kill at any
+    moment leaves the old folder, the new one, or ``.tmp`` folders that nobody reads.
     """
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(aside, ignore_errors=True)
@@ -34,6 +41,8 @@ def save(
         path = aside / f"{name}.safetensors"
         save_file({key: value.detach().cpu().contiguous() for key, value in group.items()}, path)
         _sync(path)
+    for name, part in (parts or {}).items():
+        part.rename(aside / name)
     spec.save(aside / "spec.json")
     atomic.write_json(aside / _STATE, state)
     atomic.sync_folder(aside)
@@ -104,6 +113,8 @@ def pack_optimiser(optimiser: torch.optim.Optimizer, names: dict[int, str]) -> d
     """Optimiser state as flat tensors ``<parameter>::<entry>``."""
     packed = {}
     for parameter, entries in optimiser.state.items():
+        if id(parameter) not in names:
+            continue  # a margin head's: kept with its class centres
         for key, value in entries.items():
             packed[f"{names[id(parameter)]}::{key}"] = torch.as_tensor(value)
     return packed
@@ -119,7 +130,7 @@ def unpack_optimiser(
         by_name.setdefault(name, {})[key] = value
     for group in optimiser.param_groups:
         for parameter in group["params"]:
-            entries = by_name.get(names[id(parameter)])
+            entries = by_name.get(names.get(id(parameter), ""))
             if entries:
                 optimiser.state[parameter] = {k: _like(parameter, v) for k, v in entries.items()}
 

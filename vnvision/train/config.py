@@ -14,12 +14,14 @@ from pydantic import Field, ValidationError, model_validator
 from vnvision.data.augment import PRESETS, AugmentSpec
 from vnvision.errors import ConfigError
 from vnvision.spec import Label, Record, SeveritySpec, explain
+from vnvision.train.embedding_config import EmbeddingConfig
 
 MONITORS = {
     "classification": ("accuracy", "balanced_accuracy"),
     "multilabel": ("accuracy", "balanced_accuracy"),
     "segmentation": ("dice", "iou"),
     "detection": ("map50",),
+    "embedding": ("tar", "eer"),
 }
 """The validation figures of each task; the first is monitored unless the config says otherwise."""
 
@@ -48,7 +50,7 @@ class TrainConfig(Record):
     """Everything that decides a run. ``vnvision train CONFIG --print-config`` shows it resolved."""
 
     name: str = "model"
-    task: Literal["classification", "multilabel", "segmentation", "detection"] = "classification"
+    task: Literal["classification", "multilabel", "segmentation", "detection", "embedding"] = "classification"
     domain: Literal["crop", "clinic", "face", "other"] = "other"
     data: str = Field(description="manifest, CSV or Parquet")
     output: str | None = None
@@ -57,13 +59,19 @@ class TrainConfig(Record):
     positive: str | None = Field(default=None, description="the label that sensitivity is about")
     texts: str | None = Field(default=None, description="set of label texts, of vnvision.hub.set_names()")
     severity: SeveritySpec | None = Field(default=None, description="segmentation: the diseased share")
+    embedding: EmbeddingConfig | None = Field(
+        default=None, description="face training: head, classes, protocols"
+    )
     train_split: str = "train"
     val_split: str = "val"
     test_split: str | None = "test"
     folds: int | None = Field(default=None, ge=2, description="group cross-validation on train and val")
     fold: int = Field(default=0, ge=0)
 
-    backbone: str = "tf_efficientnet_lite0"
+    backbone: str = Field(
+        default="tf_efficientnet_lite0",
+        description="timm name, or of vnvision.models.EMBEDDERS for embedding",
+    )
     weights: str = "offline"
     decoder: Literal["unet", "fpn"] = Field(default="unet", description="segmentation; detection is on fpn")
     norm: Literal["batch", "group"] = "batch"
@@ -94,8 +102,8 @@ class TrainConfig(Record):
     sync_bn: bool = Field(default=True, description="share BatchNorm statistics between GPUs")
     ema: float | None = Field(default=None, gt=0, lt=1)
 
-    monitor: Literal["auto", "accuracy", "balanced_accuracy", "dice", "iou", "map50", "nll"] = Field(
-        default="auto", description="auto: accuracy, dice or map50, as the task has it"
+    monitor: Literal["auto", "accuracy", "balanced_accuracy", "dice", "iou", "map50", "tar", "nll"] = Field(
+        default="auto", description="auto: accuracy, dice, map50 or tar, as the task has it"
     )
     patience: int | None = Field(default=None, ge=1, description="validations without a better one")
     checkpoint_steps: int | None = Field(default=None, ge=1, description="default: once an epoch")
@@ -109,6 +117,9 @@ class TrainConfig(Record):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     compile: Literal["auto", True, False] = "auto"
     channels_last: Literal["auto", True, False] = "auto"
+    checkpointing: bool = Field(
+        default=False, description="embedding: compute activations again in the backward pass, to save memory"
+    )
     scope: bool = Field(default=True, description="classifiers: fit the gate that knows strange pictures")
     risk: float | None = Field(
         default=None, gt=0, lt=1, description="classifiers: largest share of wrong answers among those given"
@@ -143,6 +154,10 @@ class TrainConfig(Record):
             raise ValueError(f"monitor: {self.task} has {', '.join(MONITORS[self.task])} or nll")
         if (self.severity is not None) and self.task != "segmentation":
             raise ValueError("severity belongs to task: segmentation")
+        if (self.embedding is not None) != (self.task == "embedding"):
+            raise ValueError("embedding belongs to task: embedding, which needs it")
+        if self.embedding is not None:
+            self._check_embedding(self.embedding)
         if not self.dense:
             return
         refused = {
@@ -159,6 +174,29 @@ class TrainConfig(Record):
             raise ValueError("detection takes no rotate_deg: a turn mirrors objects in without their boxes")
         if self.task == "segmentation" and self.labels is None:
             raise ValueError("segmentation needs labels, the background first")
+
+    def _check_embedding(self, embedding: EmbeddingConfig) -> None:
+        refused = {
+            "mixup": self.mixup > 0, "cutmix": self.cutmix > 0, "balance": self.balance == "loss",
+            "label_smoothing": self.label_smoothing > 0, "norm": self.norm != "batch",
+            "monitor: nll": self.monitor == "nll", "labels": self.labels is not None,
+            "folds": self.folds is not None,
+            "accumulate and balance with images_per_identity": embedding.images_per_identity is not None
+            and (self.accumulate > 1 or self.balance != "none"),
+            **{f"phases.{i}.cache_views": p.cache_views > 0 for i, p in self._numbered},
+        }  # fmt: skip
+        if names := [name for name, set_ in refused.items() if set_]:
+            raise ValueError(f"embedding does not take {', '.join(names)}")
+        if embedding.distill is not None and embedding.distill.teacher == "start" and self.weights == "none":
+            raise ValueError("embedding.distill.teacher is start, but weights is none: nothing to keep")
+        if embedding.lora is not None and self.weights == "none":
+            raise ValueError("embedding.lora changes a trained network, but weights is none")
+        if embedding.lora is not None and self.ema is not None:
+            raise ValueError("embedding.lora takes no ema")
+        if embedding.images_per_identity and self.batch_size % embedding.images_per_identity:
+            raise ValueError(
+                f"batch_size must be a multiple of images_per_identity={embedding.images_per_identity}"
+            )
 
     @property
     def dense(self) -> bool:

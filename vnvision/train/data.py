@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vnvision.data.augment import Augmenter
+from vnvision.data.identities import IdentityBatches
 from vnvision.data.manifest import Manifest
 from vnvision.data.sampling import sample_weights
 from vnvision.errors import DataError
@@ -183,7 +184,11 @@ def lookup(pictures: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def make_loader(
-    pictures: Pictures, steps: Steps | list[list[Key]], *, workers: int, table: np.ndarray | None
+    pictures: Pictures,
+    steps: Steps | IdentityBatches | list[list[Key]],
+    *,
+    workers: int,
+    table: np.ndarray | None,
 ) -> DataLoader:
     """A loader whose workers live as long as it does; each worker keeps to one core."""
     return DataLoader(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from timm.utils import ModelEmaV3
 from vnvision.models import StagedNet
 from vnvision.train import checkpoint
 from vnvision.train.state import Progress, Run
+
+CENTRES = "centres"
 
 
 @dataclass(slots=True)
@@ -37,7 +40,9 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     run.net.to(memory_format=torch.channels_last if run.channels_last else torch.contiguous_format)
     # Graphs of an earlier phase must not turn this one's shapes dynamic: a resumed run would not have them.
     torch.compiler.reset()
-    extra: dict[str, Any] = {"fused": True} if config.optimiser == "adamw" else {}
+    # A fused step unscales by itself, after which gradients cannot be clipped.
+    fused = config.optimiser == "adamw" and loss_scaler(run) is None
+    extra: dict[str, Any] = {"fused": True} if fused else {}
     extra |= {"momentum": 0.9} if config.optimiser == "sgd" else {}
     raw = create_optimizer_v2(
         run.net.net,
@@ -47,6 +52,10 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
         layer_decay=layer_decay if layer_decay != 1.0 else None,
         **extra,
     )
+    if run.criterion is not None:
+        run.criterion.reset_state()
+        raw.add_param_group({"params": list(run.criterion.parameters()), "weight_decay": config.weight_decay})
+        run.criterion.attach(raw)
     base_lrs = [lr * group.get("lr_scale", 1.0) for group in raw.param_groups]
     net = run.net
     if run.fabric.world_size > 1 and run.device.type == "cuda" and config.sync_bn:
@@ -58,21 +67,48 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     return Engine(model, optimiser, raw, base_lrs, names, ema)
 
 
+def loss_scaler(run: Run) -> Any:
+    """What scales the loss under float16; None elsewhere."""
+    return getattr(run.fabric.strategy.precision, "scaler", None)
+
+
 def save(run: Run, engine: Engine | None, progress: Progress) -> None:
     """Checkpoint on rank 0; between phases there is no optimiser to keep."""
     progress.seconds = run.seconds
+    root = run.folder / "checkpoints"
+    centres = _save_centres(run, root, progress)
     if run.fabric.global_rank == 0:
         tensors = {"model": dict(run.net.net.state_dict())}
         if engine is not None:
             tensors["optimiser"] = checkpoint.pack_optimiser(engine.raw_optimiser, engine.names)
             if engine.ema is not None:
                 tensors["average"] = dict(engine.ema.module.net.state_dict())
-        root = run.folder / "checkpoints"
         scaler = run.fabric.strategy.precision.state_dict()
         state = run.state(progress) | {"precision": scaler}
-        checkpoint.save(checkpoint.step_folder(root, progress.serial), tensors, run.spec, state)
+        folder = checkpoint.step_folder(root, progress.serial)
+        checkpoint.save(folder, tensors, run.spec, state, parts=centres)
         checkpoint.prune(root)
     run.fabric.barrier()
+
+
+def _save_centres(run: Run, root: Path, progress: Progress) -> dict[str, Path]:
+    """Every rank's class centres in one folder aside, which the checkpoint then takes in."""
+    if run.criterion is None:
+        return {}
+    aside = root / f".{CENTRES}.tmp"
+    if run.fabric.global_rank == 0:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+    run.fabric.barrier()
+    run.criterion.save_shard(aside, step=progress.serial)
+    run.fabric.barrier()
+    return {CENTRES: aside}
+
+
+def load_centres(run: Run, folder: Path, *, optimiser: bool) -> None:
+    """Class centres of a checkpoint, written by any number of processes."""
+    if run.criterion is not None:
+        run.criterion.load_shards(sorted((folder / CENTRES).glob("*.safetensors")), optimiser=optimiser)
 
 
 def restore(run: Run, engine: Engine, folder: Path) -> None:
@@ -80,6 +116,7 @@ def restore(run: Run, engine: Engine, folder: Path) -> None:
     checkpoint.unpack_optimiser(engine.raw_optimiser, engine.names, checkpoint.load(folder, "optimiser"))
     if engine.ema is not None:
         engine.ema.module.net.load_state_dict(checkpoint.load(folder, "average"))
+    load_centres(run, folder, optimiser=True)
     scaler = checkpoint.read_state(folder).get("precision")
     if scaler:
         run.fabric.strategy.precision.load_state_dict(scaler)

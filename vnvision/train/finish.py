@@ -16,6 +16,8 @@ from vnvision.records import Calibration, EvalReport
 from vnvision.report import write_report
 from vnvision.runtime.scope import SCOPE_FILE
 from vnvision.train.data import in_order, make_loader
+from vnvision.train.describe import describe
+from vnvision.train.finish_faces import finish_faces
 from vnvision.train.inputs import evaluation_pictures
 from vnvision.train.predictor import RunPredictor, load_run
 from vnvision.train.state import Run
@@ -31,6 +33,8 @@ def finish(run: Run) -> EvalReport:
     chosen on it.
     """
     predictor = load_run(run.folder)
+    if run.config.embedding is not None:
+        return finish_faces(run, predictor)
     report = _dense_report(run, predictor) if run.config.dense else _class_report(run, predictor)
     write_report(report, run.folder, image_root=run.val.manifest.root)
     name = HEADLINE.get(run.spec.kind, "accuracy")
@@ -99,20 +103,6 @@ def _dense_report(run: Run, predictor: RunPredictor) -> EvalReport:
 def _chosen_on_it(report: EvalReport) -> EvalReport:
     note = "measured on validation data, on which the model was also chosen: expect less on new data"
     return report.model_copy(update={"warnings": (note, *report.warnings)})
-
-
-def describe(run: Run, predictor: RunPredictor) -> dict[str, object]:
-    """The report's model block."""
-    return {
-        "name": run.config.name,
-        "backbone": run.config.backbone,
-        "weights": run.config.weights,
-        "parameters": sum(p.numel() for p in predictor.net.parameters()),
-        "domain": run.config.domain,
-        "commit": run.facts["commit"],
-        "run": run.folder.name,
-        "train_seconds": round(run.seconds, 1),
-    }
 
 
 def _logits(predictor: RunPredictor, run: Run) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from vnvision.data.augment import Augmenter, AugmentSpec
+from vnvision.data.identities import IdentityBatches
 from vnvision.errors import ConfigError
 from vnvision.imaging import Preprocessor
 from vnvision.tasks import Batch
@@ -15,7 +16,7 @@ from vnvision.train.data import Part, Pictures, Steps, in_order, make_loader
 from vnvision.train.state import Run
 
 CACHE_LIMIT_BYTES = 8 << 30
-Feed = Callable[[Steps], Iterator[Batch]]
+Feed = Callable[[Steps | IdentityBatches], Iterator[Batch]]
 
 
 def to_device(run: Run, pictures: torch.Tensor) -> torch.Tensor:
@@ -40,7 +41,7 @@ def picture_feed(run: Run, size_px: int, augment: AugmentSpec) -> Feed:
     """Augmented pictures at a size, read by workers."""
     pictures = _pictures(run, run.train, size_px, augment)
 
-    def feed(steps: Steps) -> Iterator[Batch]:
+    def feed(steps: Steps | IdentityBatches) -> Iterator[Batch]:
         loader = make_loader(pictures, steps, workers=run.config.workers, table=worker_table(run))
         for rows, images, *truth in loader:
             inputs = to_device(run, images)
@@ -58,7 +59,7 @@ def cached_feed(run: Run, size_px: int, augment: AugmentSpec, views: int) -> Fee
     cache = torch.stack([features(run, pictures, view, views) for view in range(views)])
     run.log.say(f"cached {views} views of {len(pictures)} pictures: {tuple(cache.shape[2:])}")
 
-    def feed(steps: Steps) -> Iterator[Batch]:
+    def feed(steps: Steps | IdentityBatches) -> Iterator[Batch]:
         for keys in steps:
             view, rows = keys[0][0] % views, torch.tensor([row for _, row in keys])
             inputs = cache[view, rows].to(run.device).float()
@@ -126,7 +127,7 @@ def _allocate(example: torch.Tensor, n: int, views: int) -> torch.Tensor:
 
 
 def _pictures(run: Run, part: Part, size_px: int, augment: AugmentSpec) -> Pictures:
-    spec = run.spec.preprocess
+    spec = run.preprocessor.spec
     augmenter = Augmenter(
         augment, (size_px, size_px), geometry=spec.geometry, interpolation=spec.interpolation
     )

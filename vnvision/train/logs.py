@@ -16,7 +16,7 @@ AFTER = ("val_nll", "images_per_s", "loader_wait_s", "seconds")
 
 
 class RunLog:
-    """One row an epoch, the same on screen, in ``log.csv`` and in TensorBoard.
+    """One row an epoch on screen, in ``log.csv`` and in TensorBoard, which gets every figure there is.
 
     Args:
         folder: the run folder.
@@ -59,9 +59,9 @@ class RunLog:
         table.writerows(self.rows)
         atomic.write_text(self.path, text.getvalue())
         if self.writer is not None:
-            for key in self.columns[3:]:
-                if values.get(key) is not None:
-                    self.writer.add_scalar(key, values[key], values["serial"])
+            for key, value in values.items():
+                if key not in BEFORE[:3] and value is not None:
+                    self.writer.add_scalar(key, value, values["serial"])
             self.writer.flush()
         self.say(_line(values, self.figure))
 
@@ -121,7 +121,8 @@ def _line(values: dict[str, Any], figure: str) -> str:
     parts = [f"phase {values['phase']} epoch {values['epoch']:>3}", f"loss {values['train_loss']:.4f}"]
     if values.get(f"val_{figure}") is not None:
         name = figure.replace("_", " ")
-        parts.append(f"val {name} {values[f'val_{figure}']:.4f} nll {values['val_nll']:.4f}")
+        nll = values.get("val_nll")
+        parts.append(f"val {name} {values[f'val_{figure}']:.4f}" + ("" if nll is None else f" nll {nll:.4f}"))
     parts.append(f"{values['images_per_s']:.0f} images/s")
     parts.append(f"{values['seconds']:.0f} s")
     return "  ".join(parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from vnvision.models import build_backbone, build_detector, build_segmenter
+from vnvision.models import build_backbone, build_detector, build_embedder, build_segmenter
 from vnvision.spec import TaskSpec
 
 
@@ -24,6 +24,15 @@ def build_network(config: Mapping[str, Any], spec: TaskSpec, *, weights: str) ->
         return build_segmenter(backbone, n_labels, weights=weights, decoder=config["decoder"], norm=norm)
     if spec.kind == "detection":
         return build_detector(backbone, n_labels, weights=weights, norm=norm)
+    if spec.kind == "embedding":
+        size = spec.embedding_dim or 0
+        return build_embedder(
+            backbone,
+            size,
+            weights=weights,
+            drop_rate=config["drop_rate"],
+            checkpointing=config["checkpointing"],
+        )
     return build_backbone(
         backbone,
         n_labels,

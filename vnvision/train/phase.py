@@ -10,12 +10,15 @@ from pathlib import Path
 import torch
 
 from vnvision import atomic
+from vnvision.data.identities import IdentityBatches
 from vnvision.errors import ModelError
+from vnvision.losses.partial_fc import clip_grad_norm_, share_overflow
 from vnvision.tasks import Batch
 from vnvision.tasks.mix import mix
 from vnvision.train import checkpoint
 from vnvision.train.data import Steps, balanced_weights
-from vnvision.train.engine import Engine, build_engine, restore, save
+from vnvision.train.engine import Engine, build_engine, loss_scaler, restore, save
+from vnvision.train.faces import learn_lora_only, plain_state
 from vnvision.train.inputs import Feed, adapt_norms, cached_feed, picture_feed
 from vnvision.train.schedule import warmup_cosine
 from vnvision.train.state import Progress, Run
@@ -51,6 +54,7 @@ def run_phase(run: Run, progress: Progress, resumed: Path | None) -> None:
     config = run.config
     phase = config.phases[progress.phase]
     run.net.freeze_before(phase.train)
+    learn_lora_only(run.net.net)
     run.net.to(memory_format=torch.channels_last if run.channels_last else torch.contiguous_format)
     size_px, augment = phase.size_px or config.size_px, config.phase_augment(progress.phase)
     if phase.adapt_norm and progress.step == 0:
@@ -116,8 +120,9 @@ def train_step(
         # there: a loader draws from the same generator when it starts, which a resumed run does later.
         key = (config.seed, progress.serial, micro, run.fabric.global_rank)
         torch.manual_seed(hash(key) & 0x7FFFFFFF)
+        batch.step = progress.serial
         with run.fabric.no_backward_sync(engine.model, enabled=micro + 1 < config.accumulate):
-            loss = run.task.step(engine.model, batch)["loss"] / config.accumulate
+            loss = _loss(run, engine, batch) / config.accumulate
             run.fabric.backward(loss)
         loss_sum += float(loss.detach())
     if not math.isfinite(loss_sum):
@@ -125,8 +130,7 @@ def train_step(
             f"the loss is {loss_sum} at step {progress.serial}",
             fix="lower lr, or set precision=32-true; the last checkpoint is kept",
         )
-    if config.clip_norm is not None:
-        run.fabric.clip_gradients(engine.model, engine.optimiser, max_norm=config.clip_norm)
+    _clip(run, engine)
     engine.optimiser.step()
     engine.optimiser.zero_grad(set_to_none=True)
     if engine.ema is not None:
@@ -134,9 +138,42 @@ def train_step(
     return loss_sum
 
 
-def _steps(run: Run, start: int, stop: int) -> Steps:
+def _loss(run: Run, engine: Engine, batch: Batch) -> torch.Tensor:
+    if run.criterion is None:
+        return run.task.step(engine.model, batch)["loss"]
+    with run.fabric.autocast():  # the product with all class centres is as large as the network
+        return run.task.step(engine.model, batch)["loss"]
+
+
+def _clip(run: Run, engine: Engine) -> None:
+    """Limit the gradients' norm; that of class centres is taken over all processes."""
+    limit, criterion = run.config.clip_norm, run.criterion
+    if criterion is not None and loss_scaler(run) is not None:
+        share_overflow(criterion)
+    if limit is None:
+        return
+    if criterion is None:
+        run.fabric.clip_gradients(engine.model, engine.optimiser, max_norm=limit)
+        return
+    run.fabric.strategy.precision.unscale_gradients(engine.raw_optimiser)
+    clip_grad_norm_((p for p in run.net.parameters() if p.requires_grad), criterion, limit)
+
+
+def _steps(run: Run, start: int, stop: int) -> Steps | IdentityBatches:
     config = run.config
     weights = None
+    pictures = None if config.embedding is None else config.embedding.images_per_identity
+    if pictures is not None:
+        return IdentityBatches(
+            run.train.raw,
+            config.batch_size // pictures,
+            pictures,
+            seed=config.seed,
+            start=start,
+            stop=stop,
+            rank=run.fabric.global_rank,
+            world=run.fabric.world_size,
+        )
     if config.balance == "sampler":
         weights = balanced_weights(run.train, run.task.n_outputs)
     return Steps(
@@ -185,7 +222,7 @@ def _report(
     if progress.best is None or ranked > progress.best:
         progress.best, progress.best_serial, progress.stale = ranked, progress.serial, 0
         if run.fabric.global_rank == 0:
-            tensors = {"model": dict(engine.best_net(run).net.state_dict())}
+            tensors = {"model": plain_state(engine.best_net(run).net)}
             checkpoint.save(run.folder / "best", tensors, run.spec, run.state(progress))
     else:
         progress.stale += 1

@@ -10,17 +10,21 @@ from vnvision.data.boxes import row_boxes
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.data.splits import group_folds
 from vnvision.errors import ConfigError, DataError
-from vnvision.models import input_statistics
+from vnvision.models import embedder_input, input_statistics
 from vnvision.models.dense import FPN_STRIDE_PX
 from vnvision.spec import BoxSpec, Label, PreprocessSpec, TaskSpec
 from vnvision.tasks import build_task
 from vnvision.train.config import TrainConfig
 from vnvision.train.data import Part
+from vnvision.train.embedding_config import EmbeddingConfig
+from vnvision.train.faces import check_classes, identities
 from vnvision.train.truth import truth_of
 
 
 def task_spec(config: TrainConfig, manifest: Manifest) -> TaskSpec:
     """The task: labels as configured or as the training split has them, preprocessing as the weights want."""
+    if config.embedding is not None:
+        return _embedding_spec(config, config.embedding)
     ids = box_labels(manifest) if config.task == "detection" else manifest.label_ids()
     labels = config.labels or tuple(Label(id=label) for label in ids)
     mean, std = input_statistics(config.backbone, config.weights)
@@ -45,6 +49,19 @@ def task_spec(config: TrainConfig, manifest: Manifest) -> TaskSpec:
     )
 
 
+def _embedding_spec(config: TrainConfig, embedding: EmbeddingConfig) -> TaskSpec:
+    """Deployed, faces are cut out by their landmarks; training reads crops that were cut out before."""
+    mean, std = embedder_input(config.backbone, config.weights)
+    preprocess = PreprocessSpec(
+        size_px=(config.size_px, config.size_px),
+        geometry="align",
+        mean=mean,
+        std=std,
+        flip_average=embedding.flip_average,
+    )
+    return TaskSpec(kind="embedding", preprocess=preprocess, embedding_dim=embedding.size, score="cosine")
+
+
 def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
     """Training part, validation part, and the whole manifest.
 
@@ -52,7 +69,9 @@ def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
         DataError: missing files, a group in two splits, an empty split, an unknown label.
     """
     manifest = read_manifest(config.data)
-    if not config.dense and manifest.is_multilabel != (config.task == "multilabel"):
+    if config.task in ("classification", "multilabel") and manifest.is_multilabel != (
+        config.task == "multilabel"
+    ):
         kind = "multilabel" if manifest.is_multilabel else "classification"
         raise ConfigError(f"{manifest.path} is a {kind} manifest", expected=f"task: {kind}", got=config.task)
     _no_group_crosses(manifest)
@@ -61,6 +80,12 @@ def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
     else:
         train, val = _fold(config, manifest)
     spec = task_spec(config, manifest)
+    if config.embedding is not None:
+        column = config.embedding.identity
+        train, val = (part.where(identities(part, column) >= 0) for part in (train, val))
+        check_classes(identities(train, column), f"the training split of {manifest.path}")
+        numbers = [identities(part, column) for part in (train, val)]
+        return _part(train, spec, numbers[0]), _part(val, spec, numbers[1]), manifest
     return _part(_with_truth(train, spec), spec), _part(_with_truth(val, spec), spec), manifest
 
 
@@ -96,7 +121,8 @@ def _fold(config: TrainConfig, manifest: Manifest) -> tuple[Manifest, Manifest]:
     return pool.where(np.flatnonzero(fold != config.fold)), pool.where(np.flatnonzero(fold == config.fold))
 
 
-def _part(manifest: Manifest, spec: TaskSpec) -> Part:
+def _part(manifest: Manifest, spec: TaskSpec, numbers: np.ndarray | None = None) -> Part:
+    """Files checked to be there, and targets: ``numbers`` where given, else the manifest's."""
     files = tuple(manifest.file(row) for row in manifest.rows)
     missing = [
         (row.line, row.path) for row, file in zip(manifest.rows, files, strict=True) if not file.is_file()
@@ -108,7 +134,9 @@ def _part(manifest: Manifest, spec: TaskSpec) -> Part:
             fix="run: vnvision data check MANIFEST",
         )
     truth = truth_of(manifest, spec)
-    raw = manifest.targets(spec.label_ids) if truth is None else np.zeros(len(manifest), np.int64)
+    raw = numbers if numbers is not None else np.zeros(len(manifest), np.int64)
+    if truth is None and numbers is None:
+        raw = manifest.targets(spec.label_ids)
     targets, known = build_task(spec).encode(raw)
     if not known.any():
         raise DataError(f"{manifest.path}: no row of a split has a known label")

@@ -19,17 +19,22 @@ from vnvision.data.manifest import Manifest
 from vnvision.data.sampling import class_weights
 from vnvision.errors import ConfigError, ModelError
 from vnvision.imaging import Preprocessor
+from vnvision.losses.partial_fc import PartialFC
 from vnvision.models import StagedNet
 from vnvision.spec import TaskSpec
-from vnvision.tasks import build_task
+from vnvision.tasks import Task, build_task
 from vnvision.train import checkpoint
 from vnvision.train.allocator import keep_freed_memory
 from vnvision.train.config import MONITORS, TrainConfig, to_yaml
+from vnvision.train.data import Part
+from vnvision.train.engine import load_centres
+from vnvision.train.faces import build_criterion, build_pull, embedding_task, reading, with_lora
 from vnvision.train.finish import finish
 from vnvision.train.logs import RunLog
 from vnvision.train.network import build_network
 from vnvision.train.phase import run_phase
 from vnvision.train.prepare import parts, task_spec
+from vnvision.train.protocols import protocol_figures
 from vnvision.train.state import Progress, Run, Settings
 
 PACKAGES = (
@@ -90,15 +95,16 @@ def _prepare(
 ) -> tuple[Run, Progress, Path | None]:
     train_part, val_part, manifest = parts(config)
     spec = task_spec(config, manifest)
-    weights = None
-    if config.balance == "loss":
-        weights = class_weights(train_part.raw, len(spec.labels))
-    task = build_task(spec, label_smoothing=config.label_smoothing, class_weights=weights)
     latest = checkpoint.latest(folder / "checkpoints") if config.resume else None
     state = checkpoint.read_state(latest) if latest else None
     progress = Progress.from_dict(state["progress"]) if state else Progress()
     torch.manual_seed(config.seed)
     net = _network(config, spec, latest).to(fabric.device)
+    criterion = None
+    if config.embedding is not None:
+        criterion = build_criterion(config.embedding, int(train_part.raw.max()) + 1, config.seed)
+        criterion = None if criterion is None else criterion.to(fabric.device)
+    task = _task(config, spec, train_part, criterion)
     main = fabric.global_rank == 0
     log = RunLog(
         folder,
@@ -106,13 +112,16 @@ def _prepare(
         quiet=quiet or not main,
         keep_until=progress.serial if latest else None,
         write=main,
-        figures=MONITORS[config.task],
+        figures=(*MONITORS[config.task], *protocol_figures(config)),
     )
     facts = _facts(manifest, fabric, threads)
-    preprocessor = Preprocessor(spec.preprocess)
+    preprocessor = Preprocessor(reading(spec.preprocess))
     run = Run(config, folder, fabric, net, task, spec, preprocessor, train_part, val_part, log, facts)
     run.settings = _kept_settings(folder) if config.resume else None
     run.seconds_before = progress.seconds
+    run.criterion = criterion
+    if latest:
+        load_centres(run, latest, optimiser=False)
     counts = f"{len(train_part)} training and {len(val_part)} validation pictures"
     log.say(f"{config.name}: {counts}, {threads} threads")
     if latest:
@@ -121,8 +130,22 @@ def _prepare(
     return run, progress, latest
 
 
+def _task(config: TrainConfig, spec: TaskSpec, train_part: Part, criterion: PartialFC | None) -> Task:
+    if config.embedding is None:
+        balanced = config.balance == "loss"
+        weights = class_weights(train_part.raw, len(spec.labels)) if balanced else None
+        return build_task(spec, label_smoothing=config.label_smoothing, class_weights=weights)
+    distill = config.embedding.distill
+    start = None
+    if distill is not None and distill.teacher == "start":
+        start = build_network(config.model_dump(), spec, weights=config.weights)
+    return embedding_task(spec, config.embedding, criterion, build_pull(distill, start, spec.preprocess))
+
+
 def _network(config: TrainConfig, spec: TaskSpec, latest: Path | None) -> StagedNet:
     net = build_network(config.model_dump(), spec, weights="none" if latest else config.weights)
+    if config.embedding is not None:
+        with_lora(net, config.embedding)
     if latest:
         net.load_state_dict(checkpoint.load(latest, "model"))
     return StagedNet(net)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vnvision.imaging import Preprocessor
+from vnvision.losses.partial_fc import PartialFC
 from vnvision.models import StagedNet
 from vnvision.spec import TaskSpec
 from vnvision.tasks import Task
@@ -62,7 +63,7 @@ class Settings:
 
 @dataclass(slots=True)
 class Run:
-    """Everything one process needs to train."""
+    """Everything one process needs to train; ``criterion`` holds the class centres of face training."""
 
     config: TrainConfig
     folder: Path
@@ -76,6 +77,7 @@ class Run:
     log: RunLog
     facts: dict[str, Any]
     settings: Settings | None = None
+    criterion: PartialFC | None = None
     started: float = field(default_factory=time.monotonic)
     seconds_before: float = 0.0
 

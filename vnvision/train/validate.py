@@ -8,6 +8,7 @@ import torch
 from vnvision.models import StagedNet
 from vnvision.train.data import lookup, make_loader
 from vnvision.train.inputs import evaluation_pictures, features, to_device
+from vnvision.train.protocols import Protocols
 from vnvision.train.state import Run
 
 _BATCH, _DENSE_BATCH = 64, 16
@@ -28,13 +29,14 @@ class Validator:
         if cache:
             self.stored = features(run, self.pictures, 0)
         self.cached = cache
+        self.protocols = Protocols(run)
         self.kept: np.ndarray | None = None
         self.truth: np.ndarray | None = None
 
     def figures(self, net: StagedNet) -> dict[str, float]:
         """Validation figures of a network, the same on every process."""
         logits = gather(self.run, self._logits(net), len(self.run.val))
-        return self.run.task.validate(logits, self.run.val.raw)
+        return self.run.task.validate(logits, self.run.val.raw) | self.protocols.figures(net)
 
     @torch.no_grad()
     def _logits(self, net: StagedNet) -> np.ndarray:
@@ -93,5 +95,9 @@ def gather(run: Run, logits: np.ndarray, n: int) -> np.ndarray:
 
 
 def rank_figures(figures: dict[str, float], monitor: str) -> tuple[float, ...]:
-    """Figures as a tuple that sorts: the monitored one, then likelihood, since small sets have many ties."""
-    return (-figures["nll"],) if monitor == "nll" else (figures[monitor], -figures["nll"])
+    """Figures as a tuple that sorts: the monitored one, then likelihood, since small sets have many ties.
+
+    Embeddings have no likelihood; their ties are broken by the equal error rate.
+    """
+    second = "nll" if "nll" in figures else "eer"
+    return (-figures["nll"],) if monitor == "nll" else (figures[monitor], -figures[second])

@@ -50,10 +50,6 @@ def test_multilabel_encoding_marks_what_is_known():
 def test_class_weights_need_exclusive_classes():
     with pytest.raises(ConfigError, match="no class weights"):
         build_task(spec("multilabel"), class_weights=np.ones(3))
-    with pytest.raises(ConfigError, match="no training for task 'embedding'"):
-        build_task(
-            TaskSpec(kind="embedding", embedding_dim=4, score="cosine", preprocess={"size_px": (8, 8)})
-        )
 
 
 def test_mixup_is_the_formula_and_the_same_for_the_same_key():
