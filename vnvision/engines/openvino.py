@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections import deque
@@ -45,6 +46,26 @@ def import_openvino() -> ModuleType:
     return module
 
 
+_cores: dict[int, Any] = {}
+_starting = threading.Lock()
+
+
+def shared_core() -> Any:
+    """The process's one ``openvino.Core``, which is never let go.
+
+    OpenVINO's CPU plugin gives the thread that starts it an alternate signal stack, and on its end gives back
+    the one it found. Of two plugins that end in the order they were made, the second gives back what the
+    first has unmapped: the next signal with a handler of Python's (Ctrl-C, a data loader's worker that
+    ends) then ends the program. One that stays cannot. A forked child makes its own, since the threads of
+    its parent's are not there.
+    """
+    openvino = import_openvino()
+    with _starting:
+        if os.getpid() not in _cores:
+            _cores[os.getpid()] = openvino.Core()
+        return _cores[os.getpid()]
+
+
 class OpenVinoEngine:
     """An OpenVINO or ONNX model in OpenVINO, tuned for latency at batch 1 and for throughput above.
 
@@ -65,7 +86,7 @@ class OpenVinoEngine:
         if threads is not None:
             hints["INFERENCE_NUM_THREADS"] = threads
         try:
-            self._core = self._ov.Core()
+            self._core = shared_core()
             self._model = self._core.read_model(path)
             self.input_shape = base.check_input(path, [_input(item) for item in self._model.inputs])
             compiled = self._compiled(hints)

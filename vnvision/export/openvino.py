@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vnvision.engines.openvino import import_openvino
+from vnvision.engines.openvino import import_openvino, shared_core
 from vnvision.errors import ExportError
 
 
@@ -32,7 +32,7 @@ def to_openvino(onnx_path: str | Path, folder: str | Path, *, fp16: bool = False
     folder.mkdir(parents=True, exist_ok=True)
     xml, weights = folder / "model.xml", folder / "model.bin"
     try:
-        model = openvino.Core().read_model(str(onnx_path))
+        model = shared_core().read_model(str(onnx_path))
         _name_by_position(model)
         openvino.save_model(model, str(xml), compress_to_fp16=fp16)
     except RuntimeError as exc:  # what openvino raises for everything
