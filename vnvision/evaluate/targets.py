@@ -25,7 +25,8 @@ def known_targets(manifest: Manifest, task: TaskSpec) -> np.ndarray:
         DataError: the manifest has labels the task has not, or is of the other kind; lists both.
     """
     if task.kind not in KINDS:
-        raise ConfigError("this evaluation", expected=" or ".join(KINDS), got=task.kind)
+        fix = "vnvision face eval --data DATA --model BUNDLE" if task.kind == "embedding" else None
+        raise ConfigError("this evaluation", expected=" or ".join(KINDS), got=task.kind, fix=fix)
     if manifest.is_multilabel != (task.kind == "multilabel"):
         raise DataError(
             f"{manifest.path.name} does not fit the model",

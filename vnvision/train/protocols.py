@@ -156,6 +156,7 @@ def load_protocol(protocol: ProtocolConfig, preprocessor: Preprocessor, identity
     columns = {name: tuple(row.extra.get(name, "").strip() for row in manifest.rows) for name in wanted}
     if not any(columns[identity]):
         raise DataError(
-            f"protocol {protocol.name}: no row of {manifest.path} names a person", expected=identity
+            f"protocol {protocol.name}: no row of {manifest.path} names a person",
+            expected=f"a column {identity}",
         )
     return Faces(protocol, read_crops(manifest, preprocessor), columns)
