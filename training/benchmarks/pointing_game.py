@@ -25,14 +25,13 @@ import torch
 
 from vnvision.data.manifest import Manifest, Row, read_manifest
 from vnvision.data.masks import read_mask
-from vnvision.export import export_bundle, golden_images
+from vnvision.export.run import export_run
 from vnvision.imaging import read
 from vnvision.metrics.bootstrap import ClusterBootstrap, resample, summarise
 from vnvision.metrics.pointing import centre_hit, heat_inside, pointing_hit
 from vnvision.models import build_backbone
 from vnvision.models.explained import ExplainedNet
 from vnvision.models.gradcam import grad_cam
-from vnvision.records import Licences
 from vnvision.runtime import Predictor, load_bundle
 from vnvision.runtime.heatmap import to_picture, unit_range
 from vnvision.train.predictor import RunPredictor, load_run
@@ -52,7 +51,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     run = load_run(options.run)
-    model = exported(run, options.out / "bundles" / run.name)
+    model = exported(options.run, options.out / "bundles" / run.name)
     manifest = read_manifest(run.config["data"]).split(options.split)
     wanted = [i for i, row in enumerate(manifest.rows) if lesion(manifest, row) is not None]
     part = manifest.where(wanted)
@@ -75,13 +74,9 @@ def lesion(manifest: Manifest, row: Row) -> np.ndarray | None:
     return None if mask is None or not mask.any() else mask > 0
 
 
-def exported(run: RunPredictor, folder: Path) -> Predictor:
+def exported(run: Path, folder: Path) -> Predictor:
     if not (folder / "manifest.json").is_file():
-        export_bundle(
-            run.net, run.task, folder, name=run.name, targets=("onnx", "openvino"),
-            golden_images=golden_images(None, run.task.preprocess), calibration=run.calibration,
-            licences=Licences(weights="Apache-2.0"),
-        )  # fmt: skip
+        export_run(run, folder, targets=("onnx", "openvino"))
     return load_bundle(folder, threads=1)
 
 

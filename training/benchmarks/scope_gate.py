@@ -2,8 +2,9 @@
 
     python training/benchmarks/scope_gate.py --run FOLDER --run FOLDER --split val --out FOLDER
 
-Each run is exported and everything is measured on the bundle. The gate is fitted on the run's training rows
-(as they are, and as its training augmented them), its limit set on its validation rows. Then, on the rows
+Each run is exported and everything is measured on the bundle. The gate is the run's own; of a run trained with
+``scope: false`` it is fitted here, on its training rows (as they are, and as its training augmented them), its limit set
+on its validation rows. Then, on the rows
 of ``--split``: calibration error before and after the temperatures, accuracy against coverage, and for every
 other set under $VNVISION_DATA how often the gate accepts it, with the AUROC of its score.
 
@@ -27,16 +28,16 @@ import numpy as np
 
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.evaluate.scope import Seen, fit_gate, look, outside_figures
-from vnvision.export import export_bundle, golden_images
+from vnvision.export.run import export_run
 from vnvision.imaging import read
 from vnvision.metrics.bootstrap import ClusterBootstrap, share
 from vnvision.metrics.calibration import choose_temperatures
 from vnvision.metrics.classification import classification_metrics
 from vnvision.metrics.scores import probabilities
 from vnvision.metrics.selective import accuracy_at, confidence, fit_abstention
-from vnvision.records import Licences, Metric
+from vnvision.records import Metric
 from vnvision.runtime import Predictor, load_bundle
-from vnvision.runtime.scope import ScopeGate
+from vnvision.runtime.scope import SCOPE_FILE, ScopeGate
 from vnvision.train.config import TrainConfig
 from vnvision.train.predictor import load_run
 
@@ -94,8 +95,9 @@ def measured(run: Path, root: Path, split: str, out: Path, most: int) -> dict[st
     """Every figure of one run."""
     trained = load_run(run)
     manifest = read_manifest(trained.config["data"])
-    model = exported(trained, out / "bundles" / run.name)
-    gate = fitted(trained, model, manifest, out / f"{run.name}.npz")
+    model = exported(run, out / "bundles" / run.name)
+    own_gate = run / SCOPE_FILE
+    gate = fitted(trained, model, manifest, own_gate if own_gate.is_file() else out / f"{run.name}.npz")
     part = manifest.split(split)
     own = look(model, crops(model, part))
     inside = gate.score(own.features, own.measures)
@@ -126,14 +128,10 @@ def measured(run: Path, root: Path, split: str, out: Path, most: int) -> dict[st
     return result | {"outside": others, "borne": borne}
 
 
-def exported(trained, folder: Path) -> Predictor:  # type: ignore[no-untyped-def]
-    """The run as a bundle, opened; written unless it is there."""
+def exported(run: Path, folder: Path) -> Predictor:
+    """The run as ``vnvision export`` writes it, opened; written unless it is there."""
     if not (folder / "manifest.json").is_file():
-        export_bundle(
-            trained.net, trained.task, folder, name=trained.name, targets=("onnx", "openvino"),
-            golden_images=golden_images(None, trained.task.preprocess), calibration=trained.calibration,
-            licences=Licences(weights="Apache-2.0"),
-        )  # fmt: skip
+        export_run(run, folder, targets=("onnx", "openvino"))
     return load_bundle(folder, threads=1)
 
 
