@@ -2,11 +2,11 @@
 
     python training/benchmarks/scope_gate.py --run FOLDER --run FOLDER --split val --out FOLDER
 
-Each run is exported and everything is measured on the bundle. The gate is the run's own; of a run trained with
-``scope: false`` it is fitted here, on its training rows (as they are, and as its training augmented them), its limit set
-on its validation rows. Then, on the rows
-of ``--split``: calibration error before and after the temperatures, accuracy against coverage, and for every
-other set under $VNVISION_DATA how often the gate accepts it, with the AUROC of its score.
+Each run is exported and everything is measured on the bundle. The gate is the run's own; of a run trained
+with ``scope: false`` it is fitted here, on its training rows (as they are, and as its training augmented
+them), its limit set on its validation rows. Then, on the rows of ``--split``: calibration error before and
+after the temperatures, accuracy against coverage, and for every other set under $VNVISION_DATA how often the
+gate accepts it, with the AUROC of its score.
 
 With ``--split val`` strangers are train and val rows of the other sets and half of the face pictures (even
 crc32 of the path), with ``--split test`` their test rows and the other half: what the method was chosen on is

@@ -17,6 +17,13 @@ def train(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the resolved configuration and leave.")
     ] = False,
+    show_plan: Annotated[
+        bool, typer.Option("--plan", help="Print predicted memory and time of face training and leave.")
+    ] = False,
+    people: Annotated[
+        list[int] | None,
+        typer.Option("--people", min=2, help="With --plan: for so many people; repeat it."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on screen but the result.")] = False,
 ) -> None:
     """Train, evaluate, and leave a run folder with report.json and report.html."""
@@ -29,6 +36,11 @@ def train(
     resolved = api.load_train_config(config, values)
     if print_config:
         print(to_yaml(resolved), end="")
+        return
+    if show_plan:
+        from vnvision.cli.train_plan import print_plan
+
+        print_plan(resolved, people or ())
         return
     folder = api.train_resolved(resolved, quiet=quiet)
     print(f"run     {folder}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vnvision.data.rows import GOVERNANCE, LABEL_PREFIX, PLAIN, SPLITS, Row
+from vnvision.data.rows import GOVERNANCE, IDENTITY, LABEL_PREFIX, PLAIN, SPLITS, Row
 from vnvision.data.table import row_list
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -64,10 +64,11 @@ def check_extra(rows: Iterable[Row]) -> list[str]:
             values.append(row.line)
         if any("\0" in text for item in row.extra.items() for text in item):
             nul.append(row.line)
+    reserved = {"path", *PLAIN} | (set() if IDENTITY in keys else {"group"})
     taken = sorted(
         key
         for key in keys
-        if key in ("path", "group", *PLAIN) or key.startswith(LABEL_PREFIX) or not key or key != key.strip()
+        if key in reserved or key.startswith(LABEL_PREFIX) or not key or key != key.strip()
     )
     if taken:
         problems.append(f"extra columns cannot be called {', '.join(map(repr, taken))}")

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vnvision.models.embedding_parts import EmbeddingNet, FixedScaleNorm
+from vnvision.models.prelu import PReLU
 from vnvision.models.staged import Stage, chain
 
 DEPTHS: dict[int, tuple[int, int, int, int]] = {
@@ -50,7 +51,7 @@ class IResNet(EmbeddingNet):
         super().__init__(size_px, embedding_size, drop_rate)
         self.conv1 = nn.Conv2d(3, _WIDTHS[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(_WIDTHS[0])
-        self.prelu = nn.PReLU(_WIDTHS[0])
+        self.prelu = PReLU(_WIDTHS[0])
         before = (_WIDTHS[0], *_WIDTHS)
         self.layer1, self.layer2, self.layer3, self.layer4 = (
             _stage(n, n_in, n_out) for n, n_in, n_out in zip(depths, before, _WIDTHS, strict=False)
@@ -97,7 +98,7 @@ class Unit(nn.Module):
         self.bn1 = nn.BatchNorm2d(n_in)
         self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(n_out)
-        self.prelu = nn.PReLU(n_out)
+        self.prelu = PReLU(n_out)
         self.conv2 = nn.Conv2d(n_out, n_out, 3, stride, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(n_out)
         self.downsample: nn.Module | None = None

@@ -9,6 +9,7 @@ from torch import nn
 
 from vnvision.errors import ConfigError
 from vnvision.models.embedding_parts import STRIDE_PX, EmbeddingNet
+from vnvision.models.prelu import PReLU
 from vnvision.models.staged import Stage, chain
 
 # Table 1: expansion t, output channels c, repeats n, stride of the first.
@@ -109,5 +110,5 @@ def _conv(
         bn=nn.BatchNorm2d(n_out),
     )
     if not linear:
-        parts["act"] = nn.PReLU(n_out, _SLOPE)
+        parts["act"] = PReLU(n_out, _SLOPE)
     return nn.Sequential(parts)

@@ -120,6 +120,14 @@ class TrainConfig(Record):
     checkpointing: bool = Field(
         default=False, description="embedding: compute activations again in the backward pass, to save memory"
     )
+    resident: Literal["auto", True, False] = Field(
+        default=False, description="embedding: keep all pictures on the device; auto: on a GPU with room"
+    )
+    low_resolution: float = Field(
+        default=0.0, ge=0, le=1, description="resident: chance of a picture shrunk and enlarged again"
+    )
+    low_resolution_scale: tuple[float, float] = (0.25, 0.75)
+    cuda_graphs: bool = Field(default=False, description="CUDA: replay the network's step as a graph")
     scope: bool = Field(default=True, description="classifiers: fit the gate that knows strange pictures")
     risk: float | None = Field(
         default=None, gt=0, lt=1, description="classifiers: largest share of wrong answers among those given"
@@ -156,6 +164,10 @@ class TrainConfig(Record):
             raise ValueError("severity belongs to task: segmentation")
         if (self.embedding is not None) != (self.task == "embedding"):
             raise ValueError("embedding belongs to task: embedding, which needs it")
+        if self.resident is not False and self.task != "embedding":
+            raise ValueError("resident belongs to task: embedding")
+        if self.low_resolution and self.resident is not True:
+            raise ValueError("low_resolution needs resident: true")
         if self.embedding is not None:
             self._check_embedding(self.embedding)
         if not self.dense:
@@ -193,10 +205,23 @@ class TrainConfig(Record):
             raise ValueError("embedding.lora changes a trained network, but weights is none")
         if embedding.lora is not None and self.ema is not None:
             raise ValueError("embedding.lora takes no ema")
+        if embedding.qat is not None:
+            self._check_qat()
         if embedding.images_per_identity and self.batch_size % embedding.images_per_identity:
             raise ValueError(
                 f"batch_size must be a multiple of images_per_identity={embedding.images_per_identity}"
             )
+
+    def _check_qat(self) -> None:
+        refused = {
+            "weights: none": self.weights == "none", "checkpointing": self.checkpointing,
+            "layer_decay": self.layer_decay is not None,
+            **{f"phases.{i}.train: {p.train}": p.train != "all" for i, p in self._numbered},
+            **{f"phases.{i}.layer_decay": p.layer_decay is not None for i, p in self._numbered},
+            **{f"phases.{i}.size_px": p.size_px not in (None, self.size_px) for i, p in self._numbered},
+        }  # fmt: skip
+        if names := [name for name, set_ in refused.items() if set_]:
+            raise ValueError(f"embedding.qat trains a whole, trained network; it takes no {', '.join(names)}")
 
     @property
     def dense(self) -> bool:

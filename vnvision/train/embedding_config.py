@@ -56,6 +56,25 @@ class DistillConfig(Record):
     loss: Literal["cosine", "mse", "relational"] = "cosine"
 
 
+class QatConfig(Record):
+    """Training that rounds weights and activations as 8-bit integers will; see ``QuantOptions``.
+
+    BatchNorm is folded first, so the network must be trained already. What is validated, reported and saved
+    is the rounded network.
+    """
+
+    activations: Literal["uint8", "int8", "int8_symmetric"] = "uint8"
+    weight_bits: Literal[7, 8] = Field(default=8, description="7: x86 processors without VNNI")
+    percentile: float | None = Field(
+        default=None, gt=50, le=100, description="cut ranges there; minimum and maximum if null"
+    )
+    momentum: float = Field(default=0.95, ge=0, lt=1, description="share of the old range kept a step")
+    observe_steps: int | None = Field(default=None, ge=1, description="then ranges stand still; null: never")
+    keep_float: tuple[str, ...] = Field(default=(), description="layers by pattern, first or last")
+    pre_activation: bool = Field(default=True, description="round before a PReLU too, as ONNX Runtime needs")
+    learned_steps: bool = Field(default=False, description="steps learn, as factors on measured ones")
+
+
 class EmbeddingConfig(Record):
     """How faces become embeddings, and what teaches them."""
 
@@ -79,6 +98,7 @@ class EmbeddingConfig(Record):
     flip_average: bool = Field(default=False, description="deployed: mean with the mirrored face")
     lora: LoraConfig | None = None
     distill: DistillConfig | None = None
+    qat: QatConfig | None = Field(default=None, description="train on for 8-bit integers")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -89,6 +109,8 @@ class EmbeddingConfig(Record):
             raise ValueError(
                 f"best_by: no protocol {self.best_by!r}, there are: {', '.join(names) or 'none'}"
             )
+        if self.qat is not None and self.lora is not None:
+            raise ValueError("qat takes no lora: merge it first, by a run without qat")
         if self.head_options and self.margin_weight == 0:
             raise ValueError("head_options without a head: margin_weight is 0")
         if self.margin_weight == 0 and self.distill is None:

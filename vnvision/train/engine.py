@@ -36,12 +36,12 @@ class Engine:
 
 def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     """Optimiser over what learns, memory layout, compilation, processes."""
-    config, settings = run.config, run.settings
+    config = run.config
     run.net.to(memory_format=torch.channels_last if run.channels_last else torch.contiguous_format)
     # Graphs of an earlier phase must not turn this one's shapes dynamic: a resumed run would not have them.
     torch.compiler.reset()
     # A fused step unscales by itself, after which gradients cannot be clipped.
-    fused = config.optimiser == "adamw" and loss_scaler(run) is None
+    fused = config.optimiser in ("adamw", "sgd") and loss_scaler(run) is None
     extra: dict[str, Any] = {"fused": True} if fused else {}
     extra |= {"momentum": 0.9} if config.optimiser == "sgd" else {}
     raw = create_optimizer_v2(
@@ -60,11 +60,18 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     net = run.net
     if run.fabric.world_size > 1 and run.device.type == "cuda" and config.sync_bn:
         net.net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net.net)
-    compiled = torch.compile(net, dynamic=False) if settings is not None and settings.compile else net
-    model, optimiser = run.fabric.setup(compiled, raw)
+    model, optimiser = run.fabric.setup(_compiled(run), raw)
     ema = ModelEmaV3(net, decay=config.ema, use_warmup=True) if config.ema is not None else None
     names = {id(parameter): name for name, parameter in net.net.named_parameters()}
     return Engine(model, optimiser, raw, base_lrs, names, ema)
+
+
+def _compiled(run: Run) -> Any:
+    """The network as the trial chose; with CUDA graphs, where asked for, in place of that."""
+    if run.config.cuda_graphs:
+        return torch.compile(run.net, dynamic=False, mode="reduce-overhead")
+    chosen = run.settings is not None and run.settings.compile
+    return torch.compile(run.net, dynamic=False) if chosen else run.net
 
 
 def loss_scaler(run: Run) -> Any:

@@ -12,7 +12,9 @@ from vnvision.data.identities import IdentityBatches
 from vnvision.errors import ConfigError
 from vnvision.imaging import Preprocessor
 from vnvision.tasks import Batch
-from vnvision.train.data import Part, Pictures, Steps, in_order, make_loader
+from vnvision.train.augment_batch import BatchAugmenter
+from vnvision.train.data import Part, Pictures, Steps, in_order, lookup, make_loader
+from vnvision.train.resident import load_resident
 from vnvision.train.state import Run
 
 CACHE_LIMIT_BYTES = 8 << 30
@@ -38,17 +40,42 @@ def worker_table(run: Run) -> np.ndarray | None:
 
 
 def picture_feed(run: Run, size_px: int, augment: AugmentSpec) -> Feed:
-    """Augmented pictures at a size, read by workers."""
+    """Augmented pictures at a size: read by workers, or kept on the device where the run does so."""
+    if run.facts["resident"]:
+        return resident_feed(run, size_px, augment)
     pictures = _pictures(run, run.train, size_px, augment)
 
     def feed(steps: Steps | IdentityBatches) -> Iterator[Batch]:
         loader = make_loader(pictures, steps, workers=run.config.workers, table=worker_table(run))
         for rows, images, *truth in loader:
-            inputs = to_device(run, images)
-            if run.net.n_frozen:
-                with run.fabric.autocast():
-                    inputs = run.net.frozen(inputs)
-            yield _batch(run, rows, inputs, *truth)
+            yield _batch(run, rows, _frozen(run, to_device(run, images)), *truth)
+
+    return feed
+
+
+def resident_feed(run: Run, size_px: int, augment: AugmentSpec) -> Feed:
+    """Pictures decoded once, at the size of the phase, and augmented in batches on the device.
+
+    Every process keeps all of them: which rows it will be given differs from epoch to epoch.
+    """
+    config = run.config
+    change = BatchAugmenter(
+        augment,
+        config.seed,
+        low_resolution=config.low_resolution,
+        low_resolution_scale=config.low_resolution_scale,
+    )
+    plain = _pictures(run, run.train, size_px, AugmentSpec())
+    store = load_resident(plain, workers=config.workers, device=run.device)
+    run.log.say(f"{len(store)} pictures resident, {store.numel() / (1 << 30):.2f} GiB")
+
+    def feed(steps: Steps | IdentityBatches) -> Iterator[Batch]:
+        for keys in steps:
+            rows = torch.tensor([row for _, row in keys])
+            images = change(store[rows.to(run.device)], keys)
+            if (table := worker_table(run)) is not None:
+                images = torch.from_numpy(lookup(images.numpy(), table))
+            yield _batch(run, rows, _frozen(run, to_device(run, images)))
 
     return feed
 
@@ -68,6 +95,14 @@ def cached_feed(run: Run, size_px: int, augment: AugmentSpec, views: int) -> Fee
             yield _batch(run, rows, inputs)
 
     return feed
+
+
+def _frozen(run: Run, inputs: torch.Tensor) -> torch.Tensor:
+    """Through the stages that do not learn, where there are any."""
+    if not run.net.n_frozen:
+        return inputs
+    with run.fabric.autocast():
+        return run.net.frozen(inputs)
 
 
 def adapt_norms(run: Run, size_px: int, augment: AugmentSpec, batches: int) -> None:

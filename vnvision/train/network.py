@@ -8,16 +8,20 @@ from typing import Any
 import torch
 
 from vnvision.models import build_backbone, build_detector, build_embedder, build_segmenter
+from vnvision.models.quantised import QuantOptions, quantise
 from vnvision.spec import TaskSpec
 
 
-def build_network(config: Mapping[str, Any], spec: TaskSpec, *, weights: str) -> torch.nn.Module:
+def build_network(
+    config: Mapping[str, Any], spec: TaskSpec, *, weights: str, rounds: bool = True
+) -> torch.nn.Module:
     """Build it, with the starting weights given.
 
     Args:
         config: ``TrainConfig`` as plain data.
         spec: the task.
         weights: see ``build_backbone``.
+        rounds: whether ``embedding.qat`` counts; without it the network is the float32 one.
     """
     backbone, norm, n_labels = config["backbone"], config["norm"], len(spec.labels)
     if spec.kind == "segmentation":
@@ -26,13 +30,18 @@ def build_network(config: Mapping[str, Any], spec: TaskSpec, *, weights: str) ->
         return build_detector(backbone, n_labels, weights=weights, norm=norm)
     if spec.kind == "embedding":
         size = spec.embedding_dim or 0
-        return build_embedder(
+        net = build_embedder(
             backbone,
             size,
             weights=weights,
             drop_rate=config["drop_rate"],
             checkpointing=config["checkpointing"],
         )
+        qat = config["embedding"].get("qat")
+        if qat is None or not rounds:
+            return net
+        example = torch.zeros(1, spec.preprocess.channels, *spec.preprocess.size_px)
+        return quantise(net, example, QuantOptions(**{**qat, "keep_float": tuple(qat["keep_float"])}))
     return build_backbone(
         backbone,
         n_labels,

@@ -35,6 +35,7 @@ from vnvision.train.network import build_network
 from vnvision.train.phase import run_phase
 from vnvision.train.prepare import parts, task_spec
 from vnvision.train.protocols import protocol_figures
+from vnvision.train.resident import device_bytes, keeps_resident
 from vnvision.train.state import Progress, Run, Settings
 
 PACKAGES = (
@@ -72,6 +73,8 @@ def train(config: TrainConfig, *, quiet: bool = False) -> Path:
     folder = Path(config.output)
     threads = _threads(config, folder)
     fabric = _fabric(config)
+    if config.cuda_graphs and fabric.device.type != "cuda":
+        raise ConfigError("cuda_graphs needs CUDA", got=fabric.device.type, fix="use cuda_graphs=false")
     if fabric.device.type == "cpu":
         keep_freed_memory()
     if fabric.global_rank == 0:
@@ -114,7 +117,7 @@ def _prepare(
         write=main,
         figures=(*MONITORS[config.task], *protocol_figures(config)),
     )
-    facts = _facts(manifest, fabric, threads)
+    facts = _facts(manifest, fabric, threads) | {"resident": _resident(config, folder, fabric, train_part)}
     preprocessor = Preprocessor(reading(spec.preprocess))
     run = Run(config, folder, fabric, net, task, spec, preprocessor, train_part, val_part, log, facts)
     run.settings = _kept_settings(folder) if config.resume else None
@@ -138,7 +141,7 @@ def _task(config: TrainConfig, spec: TaskSpec, train_part: Part, criterion: Part
     distill = config.embedding.distill
     start = None
     if distill is not None and distill.teacher == "start":
-        start = build_network(config.model_dump(), spec, weights=config.weights)
+        start = build_network(config.model_dump(), spec, weights=config.weights, rounds=False)
     return embedding_task(spec, config.embedding, criterion, build_pull(distill, start, spec.preprocess))
 
 
@@ -230,6 +233,16 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
+def _resident(config: TrainConfig, folder: Path, fabric: Any, part: Part) -> bool:
+    """Decided once a run: the random numbers of augmentation differ between the two ways."""
+    kept = _read(folder / "run.json").get("resident") if config.resume else None
+    if kept is None:
+        side = max(phase.size_px or config.size_px for phase in config.phases)
+        slower = config.resident == "auto" and fabric.device.type == "cpu"  # than workers, as measured
+        kept = not slower and keeps_resident(config.resident, len(part), side, device_bytes(fabric.device))
+    return bool(fabric.broadcast(kept))
+
+
 def _facts(manifest: Manifest, fabric: Any, threads: int) -> dict[str, Any]:
     on_gpu = fabric.device.type == "cuda"
     device = torch.cuda.get_device_name(fabric.device) if on_gpu else platform.machine()
@@ -239,7 +252,18 @@ def _facts(manifest: Manifest, fabric: Any, threads: int) -> dict[str, Any]:
         "versions": {name: version(name) for name in PACKAGES},
         "hardware": {"device": device, "cores": os.cpu_count(), "processes": fabric.world_size},
         "threads": threads,
+        "arithmetic": _arithmetic(fabric),
         "numpy": np.__version__,
+    }
+
+
+def _arithmetic(fabric: Any) -> dict[str, Any]:
+    """In what types a run computes; TF32 is torch's own setting, which is left as it is."""
+    cuda = fabric.device.type == "cuda"
+    return {
+        "network": fabric.strategy.precision.precision,
+        "tf32_products": cuda and torch.backends.cuda.matmul.allow_tf32,
+        "tf32_convolutions": cuda and torch.backends.cudnn.allow_tf32,
     }
 
 

@@ -428,3 +428,17 @@ def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert len(read_manifest(path)) == 100_000
     assert time.perf_counter() - start < 10  # about a second on an idle machine
+
+
+def test_faces_keep_their_demographic_group_and_the_person_is_the_leakage_group(tmp_path):
+    (tmp_path / "faces.csv").write_text(
+        "path,identity,group\na.jpg,ann,north\nb.jpg,ann,north\nc.jpg,bo,south\n"
+    )
+    manifest = read_manifest(tmp_path / "faces.csv")
+    assert [row.group_id for row in manifest.rows] == ["ann", "ann", "bo"]
+    assert [row.extra["group"] for row in manifest.rows] == ["north", "north", "south"]
+    write_manifest(manifest.rows, tmp_path / "again.csv")
+    again = read_manifest(tmp_path / "again.csv")
+    assert [(row.group_id, row.extra) for row in again.rows] == [
+        (row.group_id, row.extra) for row in manifest.rows
+    ]

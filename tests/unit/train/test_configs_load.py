@@ -3,21 +3,48 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from vnvision.errors import ConfigError
+from vnvision.losses.margin import build_head
+from vnvision.models import build_embedder
 from vnvision.models.weights import OFFLINE
 from vnvision.train.config import load_config
 
+VARIABLES = ("VNVISION_DATA", "VNVISION_FACES", "VNVISION_WEBFACE")
 CONFIGS = sorted((Path(__file__).parents[3] / "training" / "configs").rglob("*.yaml"))
 
 
 def test_the_count_is_what_we_think():
-    assert len(CONFIGS) == 11
+    assert len(CONFIGS) == 15
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_loads_and_needs_no_network(path, monkeypatch):
-    monkeypatch.setenv("VNVISION_DATA", "/images")
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "/images")
     config = load_config(path)
     assert config.name == path.stem
-    assert config.weights == "none" or config.backbone in OFFLINE
-    assert "${VNVISION_DATA}" in path.read_text() or "synthetic" in path.read_text()
+    carried = config.backbone in OFFLINE or config.backbone == "sface"  # weights that come with a package
+    assert config.weights == "none" or carried
+    text = path.read_text()
+    assert any(f"${{{name}}}" in text for name in VARIABLES) or "synthetic" in text
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if p.parent.name == "embed"], ids=lambda path: path.stem)
+def test_an_embedding_config_names_a_network_and_a_head_that_can_be_built(path, monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "/images")
+    config = load_config(path)
+    head = build_head(config.embedding.head, **config.embedding.head_options)
+    with torch.device("meta"):
+        build_embedder(config.backbone, config.embedding.size, checkpointing=config.checkpointing)
+    assert head.scale > 1
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if p.parent.name == "embed"], ids=lambda path: path.stem)
+def test_its_variable_is_asked_for_where_it_is_unset(path, monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="names a variable that is not set"):
+        load_config(path)

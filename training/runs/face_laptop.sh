@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# One laptop, no GPU: MobileFaceNet, to 10,000 people. FACES=manifest.csv OUT=folder training/runs/face_laptop.sh
+set -euo pipefail
+exec vnvision train "$(dirname "$0")/face.yaml" output="${OUT:?a folder for the run}" \
+  backbone=mobilefacenet batch_size=64 lr=0.05 workers=2 "$@"
