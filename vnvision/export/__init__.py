@@ -5,6 +5,7 @@ from vnvision.export.gate import check_parity
 from vnvision.export.golden import golden_images
 from vnvision.export.onnx import to_onnx
 from vnvision.export.openvino import to_openvino
+from vnvision.export.qdq import to_qdq_onnx
 from vnvision.export.reference import Reference
 from vnvision.export.result import TOLERANCES, GateResult
 from vnvision.export.targets import TARGETS
@@ -19,4 +20,5 @@ __all__ = [
     "golden_images",
     "to_onnx",
     "to_openvino",
+    "to_qdq_onnx",
 ]
