@@ -1,6 +1,7 @@
 """Face training on drawn people, the whole way: run, protocols, resume, LoRA, teacher, bundle, refusals."""
 
 import csv
+import json
 import shutil
 
 import cv2
@@ -16,6 +17,7 @@ from vnvision.evaluate.faces import FaceReport
 from vnvision.faces.bundle import BundleEmbedder
 from vnvision.records import EvalReport
 from vnvision.train.config import load_config
+from vnvision.train.faces import build_criterion
 from vnvision.train.predictor import load_run
 
 BATCH = 14
@@ -209,3 +211,29 @@ def test_the_configuration_goes_both_ways(config):
     resolved = load_config(config)
     again = load_config(yaml.safe_load(yaml.safe_dump(resolved.model_dump(mode="json"))))
     assert again == resolved
+
+
+def test_a_run_older_than_some_keys_goes_on(run, config, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    state = json.loads((folder / "run.json").read_text())
+    for key in ("cuda_graphs", "resident", "low_resolution_scale"):
+        del state["config"][key]
+    del state["config"]["embedding"]["qat"]
+    (folder / "run.json").write_text(json.dumps(state))
+    assert api.train(config, output=folder, resume=True, quiet=True) == folder
+    with pytest.raises(
+        ConfigError, match=r"cannot resume .* with another configuration: got epochs=3 \(was 2\)"
+    ):
+        api.train(config, output=folder, resume=True, quiet=True, epochs=3)
+
+
+def test_unifaces_bias_starts_from_the_classes_that_a_step_compares(config):
+    embedding = load_config(
+        changed(config, embedding__head="uniface", embedding__head_options={}, embedding__sample_rate=0.5)
+    ).embedding
+    assert build_criterion(embedding, 10, 0).head.sampled_share == 0.5
+
+
+def test_the_report_names_the_embedder(run):
+    assert FaceReport.load(run / "faces.json").model.startswith("drawn-")

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,24 @@ def to_onnx(
         raise MissingExtraError("onnx", "export-onnx") from exc
     raw, exporter = _traced(frozen_copy(module), task, opset)
     model = fold_shapes(onnx.load_model_from_string(raw))
+    write_graph(model, task, path, name=name, notes={"exporter": exporter})
+
+
+def write_graph(model: Any, task: TaskSpec, path: str | Path, *, name: str, notes: Mapping[str, str]) -> None:
+    """Name a graph, say in its metadata what it is, check it and write it whole.
+
+    Args:
+        model: an ``onnx.ModelProto``, changed in place.
+        task: what it answers.
+        path: the file to write.
+        name: what the model is called.
+        notes: further metadata, under ``vnvision.`` as the rest.
+
+    Raises:
+        ExportError: it is not valid ONNX.
+    """
+    import onnx
+
     model.graph.name = name
     model.doc_string = ""
     del model.metadata_props[:]
@@ -60,7 +78,7 @@ def to_onnx(
         "task": task.kind,
         "spec": task.fingerprint(),
         "preprocess": task.preprocess.fingerprint(),
-        "exporter": exporter,
+        **notes,
     }
     onnx.helper.set_model_props(model, {f"vnvision.{key}": value for key, value in notes.items()})
     try:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vnvision import atomic
 from vnvision.errors import ExportError, MissingExtraError
 from vnvision.export.fold import fold_shapes
-from vnvision.export.onnx import OPSET, _short, _traced
+from vnvision.export.onnx import OPSET, _traced, write_graph
 from vnvision.export.reference import frozen_copy
 from vnvision.spec import TaskSpec
 
@@ -55,23 +54,8 @@ def to_qdq_onnx(
     model = fold_shapes(onnx.load_model_from_string(raw))
     _round_behind_moves(model.graph)
     _store_layers(model.graph, layers)
-    model.graph.name, model.doc_string = name, ""
     del model.graph.value_info[:]
-    del model.metadata_props[:]
-    notes = {
-        "name": name,
-        "task": task.kind,
-        "spec": task.fingerprint(),
-        "preprocess": task.preprocess.fingerprint(),
-        "exporter": exporter,
-        "precision": "int8",
-    }
-    onnx.helper.set_model_props(model, {f"vnvision.{key}": value for key, value in notes.items()})
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as exc:
-        raise ExportError(f"the exported graph of {name} is not valid ONNX", got=_short(exc)) from exc
-    atomic.write_bytes(path, model.SerializeToString(deterministic=True))
+    write_graph(model, task, path, name=name, notes={"exporter": exporter, "precision": "int8"})
 
 
 def _with_constants(net: torch.nn.Module) -> tuple[torch.nn.Module, Integers]:

@@ -77,12 +77,13 @@ def embedded(
     *,
     paths: tuple[str, ...] | None = None,
     manifest_sha256: str = "",
+    model: str = "",
 ) -> EmbeddedFaces:
-    """Raw embeddings (N, D) scaled to length 1, with what is known of the pictures."""
+    """Raw embeddings (N, D) scaled to length 1, with what is known of the pictures and the embedder."""
     unit = embeddings.astype(np.float32)
     unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     names = paths or tuple(str(i) for i in range(len(unit)))
-    return EmbeddedFaces(unit, names, ("",) * len(unit), dict(columns), manifest_sha256=manifest_sha256)
+    return EmbeddedFaces(unit, names, ("",) * len(unit), dict(columns), model, manifest_sha256)
 
 
 def compared(

@@ -54,7 +54,9 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     )
     if run.criterion is not None:
         run.criterion.reset_state()
-        raw.add_param_group({"params": list(run.criterion.parameters()), "weight_decay": config.weight_decay})
+        raw.add_param_group({"params": [run.criterion.sampled], "weight_decay": config.weight_decay})
+        if learnt := list(run.criterion.head.parameters()):  # a bias: decay would pull it to its start
+            raw.add_param_group({"params": learnt, "weight_decay": 0.0})
         run.criterion.attach(raw)
     base_lrs = [lr * group.get("lr_scale", 1.0) for group in raw.param_groups]
     net = run.net

@@ -53,7 +53,9 @@ def build_criterion(config: EmbeddingConfig, n_classes: int, seed: int) -> Parti
     """
     if config.margin_weight == 0:
         return None
-    head = build_head(config.head, **config.head_options)
+    # UniFace's bias starts from how many classes a step compares.
+    sampled = {"sampled_share": config.sample_rate} if config.head == "uniface" else {}
+    head = build_head(config.head, **{**sampled, **config.head_options})
     return PartialFC(
         head,
         n_classes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vnvision.atomic import sha256_file
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.errors import DataError
 from vnvision.evaluate.faces import FaceReport
@@ -59,12 +60,14 @@ def _embedded(run: Run, net: StagedNet, manifest: Manifest) -> EmbeddedFaces:
     config = run.config.embedding
     assert config is not None
     wanted = {name for name in (config.identity, config.group) if name}
+    digest = sha256_file(run.folder / "best" / "model.safetensors")
     columns = {name: tuple(row.extra.get(name, "").strip() for row in manifest.rows) for name in wanted}
     return embedded(
         embed(run, net, read_crops(manifest, run.preprocessor)),
         columns,
         paths=tuple(row.path for row in manifest.rows),
         manifest_sha256=manifest.sha256,
+        model=f"{run.config.name}-{digest[:12]}:{run.spec.preprocess.fingerprint()}",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from vnvision import atomic
 from vnvision.data.manifest import Manifest
@@ -203,7 +204,7 @@ def _claim(folder: Path, config: TrainConfig) -> None:
         before = _read(folder / "run.json").get("config")
         if before is None:
             raise ConfigError(f"cannot resume {folder}", expected="run.json of a run", got="none")
-        now = config.model_dump(mode="json")
+        now, before = config.model_dump(mode="json"), _completed(before)
         changed = [key for key in now if key not in ("resume", "output") and now[key] != before.get(key)]
         if changed:
             raise ConfigError(
@@ -216,6 +217,14 @@ def _claim(folder: Path, config: TrainConfig) -> None:
     facts = {"config": config.model_dump(mode="json"), "threads": torch.get_num_threads()}
     atomic.write_json(folder / "run.json", facts)
     atomic.write_text(folder / "config.yaml", to_yaml(config))
+
+
+def _completed(before: dict[str, Any]) -> dict[str, Any]:
+    """A run's recorded configuration, with the defaults of keys that are newer than the run."""
+    try:
+        return TrainConfig.model_validate(before).model_dump(mode="json")
+    except ValidationError:  # a key that is gone: said as a change, as any other
+        return before
 
 
 def _kept_settings(folder: Path) -> Settings | None:
