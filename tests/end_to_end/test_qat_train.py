@@ -61,7 +61,13 @@ def config(tmp_path_factory):
             "size": 16,
             "margin_weight": 0,
             "distill": {"teacher": "start", "loss": "cosine"},
-            "qat": {"momentum": 0.8, "observe_steps": 4, "learned_steps": True},
+            "qat": {
+                "momentum": 0.8,
+                "observe_steps": 6,
+                "learned_steps": True,
+                "calibration_batches": 2,
+                "equalise": 0.7,
+            },
         },
     }
 
@@ -75,8 +81,19 @@ def test_what_is_kept_is_the_rounded_network(run):
     net = load_run(run).net
     assert isinstance(net, QuantisedNet)
     seen = {int(one.seen) for one in net.quantisers().values()}
-    assert seen <= {2, 4, 6}  # steps before the best validation
+    assert seen <= {2 + 2, 2 + 4, 2 + 6}  # batches before training, and steps before the best validation
     assert (run / "report.json").is_file()
+
+
+def test_it_begins_as_its_float_network(config, tmp_path):
+    steps = {"epochs": 1, "lr": 1e-9, "output": tmp_path / "run", "quiet": True}
+    net = load_run(api.train(config, **steps)).net.eval()
+    start = build_embedder("timm:test_efficientnet", 16)
+    start.load_state_dict(load_file(config["weights"]))
+    x = torch.randn(4, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        cosine = torch.nn.functional.cosine_similarity(net(x), start.eval()(x))
+    assert cosine.min() > 0.9  # noise, on ranges of plain colours; unmeasured ranges give about 0
 
 
 def test_the_file_answers_as_the_run(run, tmp_path):
@@ -119,6 +136,7 @@ def test_a_bundle_of_float_targets_is_refused(run, tmp_path):
         ({}, {"lora": {"rank": 2}}, "qat takes no lora"),
         ({}, {"qat": {"keep_float": ["stem"]}}, "keep_float: no layer is called 'stem'"),
         ({}, {"qat": {"weight_bits": 4}}, "weight_bits"),
+        ({}, {"qat": {"equalise": 0.5, "calibration_batches": 0}}, "calibration_batches above 0"),
     ],
 )
 def test_what_cannot_be_is_said(outer, inner, message, config, tmp_path):

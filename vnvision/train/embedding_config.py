@@ -73,6 +73,22 @@ class QatConfig(Record):
     keep_float: tuple[str, ...] = Field(default=(), description="layers by pattern, first or last")
     pre_activation: bool = Field(default=True, description="round before a PReLU too, as ONNX Runtime needs")
     learned_steps: bool = Field(default=False, description="steps learn, as factors on measured ones")
+    calibration_batches: int = Field(
+        default=8, ge=0, description="training batches that ranges are measured on before the first step"
+    )
+    equalise: float | None = Field(
+        default=None, ge=0, le=1, description="rescale channels first, on the same batches; 0.7 did best"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.equalise is not None and self.calibration_batches == 0:
+            raise ValueError("equalise measures ranges, so it needs calibration_batches above 0")
+        return self
+
+    def options(self) -> dict[str, Any]:
+        """What ``QuantOptions`` takes."""
+        return self.model_dump(exclude={"calibration_batches", "equalise"})
 
 
 class EmbeddingConfig(Record):

@@ -10,6 +10,7 @@ import torch
 from vnvision.models import build_backbone, build_detector, build_embedder, build_segmenter
 from vnvision.models.quantised import QuantOptions, quantise
 from vnvision.spec import TaskSpec
+from vnvision.train.embedding_config import QatConfig
 
 
 def build_network(
@@ -41,7 +42,7 @@ def build_network(
         if qat is None or not rounds:
             return net
         example = torch.zeros(1, spec.preprocess.channels, *spec.preprocess.size_px)
-        return quantise(net, example, QuantOptions(**{**qat, "keep_float": tuple(qat["keep_float"])}))
+        return quantise(net, example, QuantOptions(**QatConfig.model_validate(qat).options()))
     return build_backbone(
         backbone,
         n_labels,

@@ -20,6 +20,7 @@ from vnvision.train.data import Steps, balanced_weights
 from vnvision.train.engine import Engine, build_engine, loss_scaler, restore, save
 from vnvision.train.faces import learn_lora_only, plain_state
 from vnvision.train.inputs import Feed, adapt_norms, cached_feed, picture_feed
+from vnvision.train.integers import measure_ranges
 from vnvision.train.schedule import warmup_cosine
 from vnvision.train.state import Progress, Run
 from vnvision.train.trial import choose_settings
@@ -59,6 +60,8 @@ def run_phase(run: Run, progress: Progress, resumed: Path | None) -> None:
     size_px, augment = phase.size_px or config.size_px, config.phase_augment(progress.phase)
     if phase.adapt_norm and progress.step == 0:
         adapt_norms(run, size_px, augment, phase.adapt_norm)
+    if progress.serial == 0:
+        measure_ranges(run)
     if phase.cache_views:
         feed = cached_feed(run, size_px, augment, phase.cache_views)
     else:

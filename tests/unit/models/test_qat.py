@@ -16,6 +16,7 @@ from vnvision.models.quantised import (
     QuantisedConv2d,
     QuantOptions,
     calibrate,
+    equalise,
     quantise,
 )
 from vnvision.models.quantised.graph import folded_graph
@@ -320,3 +321,76 @@ def test_autocast_does_not_reach_inside(tiny, pictures):
         found = net.eval()(pictures)
     assert found.dtype == torch.float32
     assert torch.equal(found, net(pictures))
+
+
+class Uneven(nn.Module):
+    """Three convolutions, the second depthwise, with channels of ranges from 1 to 1000."""
+
+    def __init__(self, act: nn.Module) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3, groups=8), nn.Conv2d(16, 4, 1)
+        self.act = act
+        with torch.no_grad():
+            spread = torch.logspace(0, 3, 8)
+            self.a.weight.mul_(spread.view(-1, 1, 1, 1))
+            self.a.bias.mul_(spread)
+            self.b.weight.div_(spread.repeat_interleave(2).view(-1, 1, 1, 1))
+            wide = torch.logspace(0, 2, 16)
+            self.b.weight.mul_(wide.view(-1, 1, 1, 1))
+            self.c.weight.div_(wide.view(1, -1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.c(self.b(self.act(self.a(x))))
+
+
+@pytest.mark.parametrize("act", [nn.PReLU(8), nn.ReLU(), nn.Identity(), nn.LeakyReLU(0.2)])
+def test_equalising_keeps_the_function_and_brings_integers_nearer(act, pictures):
+    net = Uneven(act).eval()
+    wanted = net(pictures).detach()
+
+    @torch.no_grad()
+    def gap(share: float | None) -> float:
+        q = quantise(net, pictures[:1]).eval()
+        if share is not None:
+            assert equalise(q, pictures.split(2), share) == 2
+            assert not any(int(one.seen) for one in q.quantisers().values())
+            plain = copy.deepcopy(net)
+            for name, layer in (("a", plain.a), ("b", plain.b), ("c", plain.c)):
+                made = q.graph.get_submodule(name)
+                layer.weight, layer.bias = made.weight, made.bias
+            torch.testing.assert_close(plain(pictures), wanted, rtol=1e-4, atol=1e-4)
+        calibrate(q, pictures.split(2))
+        return float((q(pictures) - wanted).square().mean().sqrt() / wanted.std())
+
+    before = gap(None)
+    assert gap(0.7) < before / 3
+    assert gap(0.5) < before / 3
+
+
+def test_in_front_of_depthwise_all_ranges_become_equal(pictures):
+    q = quantise(Uneven(nn.PReLU(8)).eval(), pictures[:1]).eval()
+    equalise(q, [pictures])
+    a = q.graph.get_submodule("a")
+    x = torch.nn.functional.conv2d(pictures, a.weight, a.bias)
+    ranges = torch.nn.functional.prelu(x, q.graph.get_submodule("act").weight).abs().amax(dim=(0, 2, 3))
+    torch.testing.assert_close(ranges, ranges.max().expand(8), rtol=0.05, atol=0.0)
+
+
+def test_where_scales_cannot_pass_nothing_is_rescaled(tiny, pictures):
+    # conv1 is read twice, the convolution before it is read by a sum.
+    q = quantise(tiny, pictures[:1])
+    kept = {name: value.clone() for name, value in q.state_dict().items() if "weight" in name}
+    found = equalise(q, [pictures])
+    pairs = {name for name, value in kept.items() if not torch.equal(value, q.state_dict()[name])}
+    assert found == 1
+    assert pairs == {"graph.before.weight", "graph.conv2.weight"}
+    relu6 = quantise(Uneven(nn.ReLU6()).eval(), pictures[:1])
+    assert equalise(relu6, [pictures]) == 1  # b and c only
+
+
+def test_equalising_needs_pictures_and_a_share(tiny, pictures):
+    q = quantise(tiny, pictures[:1])
+    with pytest.raises(ConfigError, match="equalise was given no pictures"):
+        equalise(q, [])
+    with pytest.raises(ConfigError, match="share of the ranges"):
+        equalise(q, [pictures], 1.5)

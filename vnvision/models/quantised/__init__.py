@@ -1,5 +1,6 @@
 """Networks that compute in training what 8-bit integers will compute in the field."""
 
+from vnvision.models.quantised.equalise import equalise
 from vnvision.models.quantised.fake import ActivationQuantiser
 from vnvision.models.quantised.layers import QuantisedConv2d, QuantisedLinear, integers, plain
 from vnvision.models.quantised.net import QuantisedNet, calibrate, quantise
@@ -12,6 +13,7 @@ __all__ = [
     "QuantisedLinear",
     "QuantisedNet",
     "calibrate",
+    "equalise",
     "integers",
     "plain",
     "quantise",
