@@ -11,8 +11,11 @@ alignment by refined landmarks, which has nothing to learn, after the first two 
 
     python training/benchmarks/regional_finetune.py --data $VNVISION_DATA/faces/manifest.csv --cache FOLDER
     python training/benchmarks/regional_finetune.py --data ... --cache FOLDER --screen "block arcface"
+    python training/benchmarks/regional_finetune.py --data ... --cache FOLDER --confirm
 
-``--screen`` judges a recipe on fold 1 after learning on folds 2 to 4. Prints JSON.
+``--screen`` judges a recipe on fold 1 after learning on folds 2 to 4. ``--confirm`` judges refined landmarks,
+which learn nothing, on people who took no part in their design: ``rmfd_faces`` without anybody of the
+portraits, and LFW. Prints JSON.
 """
 
 from __future__ import annotations
@@ -135,6 +138,21 @@ def nested(bench: Bench, menu: Sequence[str], base: str, n_boot: int) -> dict[st
     }
 
 
+def confirm(bench: Bench, n_boot: int) -> dict[str, Any]:
+    """SFace on crops by refined landmarks against SFace, all pairs of sets that chose nothing."""
+    limits = [bench.lfw(recipe, frozenset())[0] for recipe in ("start", REALIGNED)]
+    found = {}
+    for name, faces in (("rmfd_faces", bench.shop.others), ("lfw_2folds", bench.shop.lfw)):
+        before, after = (
+            judge.held_out_pairs(faces, np.zeros(len(faces), int), [rows], [limit])
+            for rows, limit in zip((faces.embeddings, faces.realigned), limits, strict=True)
+        )
+        rates = judge.changes(before, after, n_boot, 0, rows=("all",))["all"]
+        n = judge.Rates(before).n
+        found[name] = {"people": before.n_subjects, "n": n} | {key: asdict(one) for key, one in rates.items()}
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Regional fine-tuning of SFace on people never seen.")
     parser.add_argument("--data", type=Path, required=True, help="faces/manifest.csv")
@@ -142,10 +160,13 @@ def main() -> None:
     parser.add_argument("--boot", type=int, default=1000, help="resamples of people")
     parser.add_argument("--menu", choices=[*MENUS, "all"], default="all")
     parser.add_argument("--screen", help="judge this recipe on fold 1 alone")
+    parser.add_argument("--confirm", action="store_true", help="refined landmarks on other people")
     asked = parser.parse_args()
     bench = Bench(asked.data, asked.cache)
-    if asked.screen:
-        result: Any = {name: bench.validated(name, 0, [1]) for name in ("start", asked.screen)}
+    if asked.confirm:
+        result: Any = confirm(bench, asked.boot)
+    elif asked.screen:
+        result = {name: bench.validated(name, 0, [1]) for name in ("start", asked.screen)}
     else:
         menus = MENUS if asked.menu == "all" else {asked.menu: MENUS[asked.menu]}
         result = {name: nested(bench, *menu, asked.boot) for name, menu in menus.items()}

@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from regional.landmarks import refined
 from vnvision import atomic
 from vnvision.errors import DataError
 from vnvision.faces.embedder import SFace
 from vnvision.faces.engine import FaceEngine, largest
+from vnvision.faces.landmarks import refined
 from vnvision.faces.listing import Pictures, list_pictures
 from vnvision.faces.pictures import decoded
 
@@ -102,7 +102,7 @@ def _make(engine: FaceEngine, pictures: Pictures) -> FaceSet:
             continue
         image, face = decoded(file), largest(found, file)
         crops.append(engine.embedder.align(image, [face])[0])
-        better.append(engine.embedder.align(image, [refined(engine.detector, image, face)])[0])
+        better.append(engine.embedder.align(image, refined(engine.detector, image, [face]))[0])
         kept.append(row)
     columns = {key: np.array([cells[row] for row in kept]) for key, cells in pictures.columns.items()}
     paths = np.array([pictures.paths[row] for row in kept])

@@ -156,9 +156,11 @@ class Change:
     verdict: str
 
 
-def changes(before: Pairs, after: Pairs, n_boot: int, seed: int) -> dict[str, dict[str, Change]]:
+def changes(
+    before: Pairs, after: Pairs, n_boot: int, seed: int, rows: Sequence[str] = ROWS
+) -> dict[str, dict[str, Change]]:
     """Each row's rates, with 95 % percentile intervals of the change over people drawn again in both."""
-    return {row: _changes(Rates(before.of_row(row)), Rates(after.of_row(row)), n_boot, seed) for row in ROWS}
+    return {row: _changes(Rates(before.of_row(row)), Rates(after.of_row(row)), n_boot, seed) for row in rows}
 
 
 def _changes(before: Rates, after: Rates, n_boot: int, seed: int) -> dict[str, Change]:
