@@ -18,8 +18,8 @@ import numpy as np
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.data.neardup import near_duplicate_clusters
 from vnvision.data.prepare import governed
-from vnvision.data.rows import Row
-from vnvision.data.splits import assign_splits, merged_groups
+from vnvision.data.rows import SPLITS, Row
+from vnvision.data.splits import assign_splits, without_leaks
 from vnvision.data.table import write_table
 from vnvision.errors import DataError, VnvisionError
 from vnvision.faces.aligned_cache import build_aligned
@@ -31,10 +31,10 @@ from vnvision.faces.listing import Pictures, list_pictures
 from vnvision.faces.overlap import find_overlap
 from vnvision.imaging import read
 
-SETS = ("rmfd_faces", "asianfaces_dev")
-FRACTIONS = {"train": 0.6, "val": 0.2, "test": 0.2}
-ALIKE = 0.30
-"""Cosine of two people's mean templates from which they may be one: below any threshold used to verify."""
+SETS = ("rmfd_faces", "asianfaces_dev", "lfw_2folds", "utkface_sample")
+FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
+ALIKE = 0.40
+"""Cosine of two people's mean templates from which they may be one."""
 _AT_ONCE = 64
 
 
@@ -53,17 +53,29 @@ def pictures_of(manifest: Path, sets: Sequence[str]) -> Pictures:
     return replace(every, paths=tuple(every.paths[i] for i in rows), columns=columns)
 
 
-def shown_often(manifest: Manifest, least: int) -> Manifest:
-    """The rows of people with at least so many crops.
+def with_names(manifest: Manifest) -> Manifest:
+    """Rows without an identity get one of their own: whom a picture shows is not known, so it shows nobody
+    else.
+    """
+
+    def named(row: Row) -> Row:
+        own = row.extra["identity"] or f"{row.extra['set']}:{row.path}"
+        return replace(row, extra=dict(row.extra) | {"identity": own})
+
+    return replace(manifest, rows=tuple(named(row) for row in manifest.rows))
+
+
+def shown_often(manifest: Manifest, least: int) -> np.ndarray:
+    """(N,) whether a row's person has at least so many crops.
 
     Raises:
         DataError: nobody has.
     """
     shown = Counter(row.extra["identity"] for row in manifest.rows)
-    kept = [bool(row.extra["identity"]) and shown[row.extra["identity"]] >= least for row in manifest.rows]
-    if not any(kept):
+    often = np.array([shown[row.extra["identity"]] >= least for row in manifest.rows])
+    if not often.any():
         raise DataError(f"nobody in {manifest.path} has enough pictures", expected=f"{least} or more")
-    return manifest.where(np.array(kept))
+    return often
 
 
 def templates(engine: FaceEngine, manifest: Manifest) -> EmbeddedFaces:
@@ -88,26 +100,36 @@ def look_alikes(faces: EmbeddedFaces, names: Sequence[str]) -> list[tuple[str, s
     return found
 
 
-def clusters(manifest: Manifest, alike: Sequence[tuple[str, str]]) -> list[int]:
-    """(N,) rows that must share a split: near-duplicates, and people who may be one."""
-    people = [row.extra["identity"] for row in manifest.rows]
-    same = {name: name for name in people}
-    for first, second in alike:  # the two, and whoever stands for either
-        old, new = same[second], same[first]
-        same = {name: new if root == old else root for name, root in same.items()}
-    twins = near_duplicate_clusters([manifest.file(row) for row in manifest.rows])
-    return merged_groups([same[name] for name in people], twins)
+def dealt(manifest: Manifest, least: int, seed: int, twins: Sequence[int]) -> tuple[Row, ...]:
+    """Rows with a split each: people shown often are dealt out, all others are only learnt from."""
+    often = shown_often(manifest, least)
+    twins_of_them = [twin for twin, kept in zip(twins, often, strict=True) if kept]
+    splits = iter(assign_splits(manifest.where(often), FRACTIONS, seed, clusters=twins_of_them))
+    return tuple(
+        next(splits) if kept else replace(row, split="train")
+        for row, kept in zip(manifest.rows, often, strict=True)
+    )
+
+
+def apart(rows: Sequence[Row], alike: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
+    """The rows without people who may be somebody of a later split (train, val, test)."""
+    place = {row.extra["identity"]: SPLITS.index(row.split or "train") for row in rows}
+    out = {min(pair, key=place.__getitem__) for pair in alike if place[pair[0]] != place[pair[1]]}
+    return tuple(row for row in rows if row.extra["identity"] not in out)
 
 
 def split_rows(source: Path, out: Path, sets: Sequence[str], least: int, seed: int) -> tuple[Row, ...]:
-    """Align, leave out people shown too seldom, and deal people out to the splits."""
+    """Align, deal people out to the splits, and leave out who may be in two of them."""
     done = build_aligned(open_faces, pictures_of(source / "manifest.csv", sets), out)
     print(f"{done.n_aligned} of {done.n} pictures aligned, the others: {done.skipped}")
-    manifest = shown_often(read_manifest(done.manifest), least)
-    there = [name for name in sets if any(row.extra["set"] == name for row in manifest.rows)]
+    manifest = with_names(read_manifest(done.manifest))
+    twins = near_duplicate_clusters([manifest.file(row) for row in manifest.rows])
+    rows = dealt(manifest, least, seed, twins)
+    there = [name for name in sets if any(row.extra["set"] == name for row in rows)]
     alike = look_alikes(templates(open_faces(), manifest), there) if len(there) > 1 else []
-    print(f"{len(alike)} pairs of people of two sets look alike: each pair stays in one split")
-    return assign_splits(manifest, FRACTIONS, seed, clusters=clusters(manifest, alike))
+    unlike = apart(without_leaks(replace(manifest, rows=rows), twins), alike)
+    print(f"{len(rows) - len(unlike)} crops left out: twins and look-alikes of people of a later split")
+    return unlike
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> Path:
@@ -126,8 +148,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source", type=Path, help="folder with manifest.csv: path, set, identity, group")
     parser.add_argument("--out", type=Path, required=True, help="folder for crops and manifests")
-    parser.add_argument("--set", action="append", help=f"a set to take; default: {' and '.join(SETS)}")
-    parser.add_argument("--least", type=int, default=4, help="pictures a person must have")
+    parser.add_argument("--set", action="append", help=f"a set to take; default: {', '.join(SETS)}")
+    parser.add_argument("--least", type=int, default=2, help="pictures a person must have to be tested on")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
     args = parser.parse_args()
     try:

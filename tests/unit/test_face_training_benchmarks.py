@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -138,12 +139,20 @@ def test_people_who_look_alike_share_a_split(monkeypatch, tmp_path):
             cv2.imwrite(str(tmp_path / f"{i}.png"), picture)
             writer.writerow((f"{i}.png", who, "x" if who in "ab" else "y", "g"))
     manifest = read_manifest(path)
-    numbers = prepare.clusters(manifest, [("a", "c"), ("b", "c")])
-    assert numbers[0] == numbers[2] == numbers[4] != numbers[6]
-    kept = prepare.shown_often(manifest.where([0, 1, 2]), 2)
-    assert [row.extra["identity"] for row in kept.rows] == ["a", "a"]
+    assert prepare.shown_often(manifest.where([0, 1, 2]), 2).tolist() == [True, True, False]
     with pytest.raises(prepare.DataError, match="has enough pictures"):
         prepare.shown_often(manifest, 3)
+    once = manifest.where([0, 1, 2, 4, 5, 6, 7])  # b is shown once
+    rows = prepare.dealt(once, 2, 0, list(range(len(once))))
+    splits = {row.extra["identity"]: row.split for row in rows}
+    assert splits.pop("b") == "train"
+    assert sorted(splits.values()) == ["test", "train", "val"]
+    by_split = {split: who for who, split in splits.items()}
+    apart = prepare.apart(rows, [(by_split["test"], "b"), (by_split["train"], "b")])
+    assert {row.extra["identity"] for row in apart} == set(splits)  # b looks like one of a later split
+    nameless = replace(manifest.rows[0], extra=dict(manifest.rows[0].extra) | {"identity": ""})
+    named = prepare.with_names(replace(manifest, rows=(nameless, manifest.rows[1])))
+    assert [row.extra["identity"] for row in named.rows] == ["x:0.png", "a"]
     with pytest.raises(prepare.DataError, match="has no such set"):
         prepare.pictures_of(path, ["x", "z"])
     written = read_manifest(prepare.write_rows(manifest.rows, tmp_path / "split.csv"))

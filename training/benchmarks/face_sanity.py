@@ -7,8 +7,9 @@
 Trains ``training/configs/embed/mobilefacenet_scratch.yaml`` (``--set KEY=VALUE`` changes it), or with
 ``--read`` takes the run that is there. Prints JSON: the share of training pictures, without augmentation,
 whose nearest class centre is their own; on people of the test split AUROC, EER and TAR at FMR 1 %, with 95 %
-intervals over people drawn again; the same figures of the untrained network, since random weights too tell a
-bright picture from a dark one; and the curve by epoch. Pictures are compared within a set only.
+intervals over people drawn again, all together and by set; the same figures of the untrained network, since
+random weights too tell a bright picture from a dark one; and the curve by epoch. Pictures are compared within
+a set only.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from vnvision.train.run import train
 CONFIG = Path(__file__).parents[1] / "configs" / "embed" / "mobilefacenet_scratch.yaml"
 CURVE = ("epoch", "lr", "train_loss", "val_strangers_tar", "val_strangers_eer", "images_per_s", "seconds")
 FMR = 0.01
+SET = "set"
 _BATCH = 64
 
 
@@ -89,12 +91,19 @@ class Judge:
         }
 
     def strangers(self, folder: Path | None, n_boot: int) -> dict[str, Any]:
-        """AUROC, EER and TAR at FMR 1 % between people of the test split."""
+        """AUROC, EER and TAR at FMR 1 % between people of the test split, ``all`` and by set."""
         rows = self.embed(self.network(folder), self.test_crops)
-        return verification(pairs_within(rows, self.test, self.embedding.identity), n_boot)
+        sets = np.array([row.extra.get(SET, "") for row in self.test.rows])
+        asked = {"all": np.full(len(sets), True)} | {name: sets == name for name in np.unique(sets) if name}
+        return {
+            name: verification(
+                pairs_within(rows[kept], self.test.where(kept), self.embedding.identity), n_boot
+            )
+            for name, kept in asked.items()
+        }
 
 
-def pairs_within(rows: np.ndarray, manifest: Manifest, identity: str, within: str = "set") -> Comparisons:
+def pairs_within(rows: np.ndarray, manifest: Manifest, identity: str, within: str = SET) -> Comparisons:
     """Every pair of pictures of one set; of all pictures where the manifest names no sets."""
     people = np.array([row.extra[identity] for row in manifest.rows])
     sets = np.array([row.extra.get(within, "") for row in manifest.rows])

@@ -88,7 +88,8 @@ def _place(face: Face) -> tuple[float, np.ndarray]:
 def _patch(rgb: np.ndarray, scale: float, corner: np.ndarray) -> np.ndarray:
     matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.warpAffine(rgb, matrix, (PATCH_PX, PATCH_PX), flags=how, borderValue=_GREY)
+    patch: np.ndarray = cv2.warpAffine(rgb, matrix, (PATCH_PX, PATCH_PX), flags=how, borderValue=_GREY)
+    return patch
 
 
 def _mirror(patch: np.ndarray) -> np.ndarray:
