@@ -27,6 +27,8 @@ Model = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
+Quiet = Annotated[bool, typer.Option(help="no progress bar")]
+Identity = Annotated[str, typer.Option(help="column that names the person")]
 Wanted = Annotated[
     str, typer.Option("--threshold", help="false match rate to keep (fmr=1e-4, fmr=1e-4@korean) or a cosine")
 ]

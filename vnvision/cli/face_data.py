@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vnvision.cli import face
-from vnvision.cli.face import Engine, Model, Threads
+from vnvision.cli.face import AsJson, Engine, Model, Quiet, Threads
 from vnvision.cli.show import bar
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def embed(
     model: Model = None,
     engine: Engine = "auto",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option(help="no progress bar")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Templates of many pictures as one Parquet file. Stopped and started again, it goes on where it was.
 
@@ -80,8 +80,8 @@ def calibrate(
     model: Model = None,
     engine: Engine = "auto",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option(help="no progress bar")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Learn thresholds for false match rates from pictures of known people.
 

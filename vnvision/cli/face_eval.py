@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from vnvision.cli import face
-from vnvision.cli.face import Engine, Model, Threads
+from vnvision.cli.face import Engine, Identity, Model, Quiet, Threads
 from vnvision.cli.face_data import Where, templates
-from vnvision.cli.show import bar, figure
+from vnvision.cli.show import bar
+from vnvision.cli.show_faces import show_faces
 
 if TYPE_CHECKING:
-    from vnvision.evaluate.faces import FaceReport
     from vnvision.evaluate.faces.pair_lists import PairList
     from vnvision.faces.embedded import EmbeddedFaces
     from vnvision.faces.engine import FaceEngine
-    from vnvision.metrics.differential import DifferentialReport
+    from vnvision.records import OperatingPoint
 
 app = typer.Typer()
 
@@ -48,40 +48,32 @@ def evaluate(
     within: Annotated[
         str | None, typer.Option(help="column: only pictures with one value of it are compared")
     ] = None,
-    identity: Annotated[str, typer.Option(help="column that names the person")] = "identity",
+    identity: Identity = "identity",
     where: Where = None,
     language: Annotated[str, typer.Option(help="shown first in the report: vi or en")] = "en",
     model: Model = None,
     engine: Engine = "auto",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option(help="no progress bar")] = False,
+    quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="the whole report on standard output")] = False,
 ) -> None:
     """How well people are told apart, and for whom: error rates by group at one threshold."""
-    from vnvision.errors import ConfigError
     from vnvision.evaluate.faces import evaluate_faces
-    from vnvision.faces.thresholds import resolve
     from vnvision.report.faces import write_face_report
 
-    _check_options(protocol, threshold, fmr, language)
-    if protocol == "lfw" and pairs is None and data.suffix.lower() != ".bin":
-        raise ConfigError(
-            "protocol lfw needs its pairs", expected="--pairs FILE, or a .bin set", got="neither"
-        )
+    _check_options(protocol, threshold, fmr, language, listed=pairs is not None or _is_bin(data))
     columns = [name for name in (None if pairs else identity, group, within) if name]
     opened = cache(partial(face.open_engine, engine, threads, model))
     faces, listed = _load(data, pairs, where or [], opened, model, quiet, columns)
-    limit = None
-    if threshold is not None:  # an engine that was opened may bring points of its own, as bundles do
-        embedded_now = opened.cache_info().currsize > 0
-        limit = opened().threshold(threshold) if embedded_now else resolve(threshold, faces.model)
+    # An engine that was opened may bring operating points of its own, as bundles do.
+    embedder = opened() if opened.cache_info().currsize > 0 else None
     report = evaluate_faces(
         faces,
         cast(Any, protocol or ("lfw" if listed is not None else "all-pairs")),
         pairs=listed,
         group=group,
         reference=reference,
-        threshold=None if limit is None else limit.point or limit.value,
+        threshold=_limit(threshold, embedder, faces.model),
         fmr=fmr,
         within=within,
         identity=identity,
@@ -91,11 +83,27 @@ def evaluate(
     if as_json:
         print(report.to_json())
         return
-    _show(report)
+    show_faces(report)
     print(f"report: {path}")
 
 
-def _check_options(protocol: str | None, threshold: str | None, fmr: float, language: str) -> None:
+def _limit(threshold: str | None, embedder: FaceEngine | None, model: str) -> OperatingPoint | float | None:
+    """The threshold asked for, with its operating point where one is stored."""
+    from vnvision.faces.thresholds import resolve
+
+    if threshold is None:
+        return None
+    limit = resolve(threshold, model) if embedder is None else embedder.threshold(threshold)
+    return limit.point or limit.value
+
+
+def _is_bin(data: Path) -> bool:
+    return data.suffix.lower() == ".bin"
+
+
+def _check_options(
+    protocol: str | None, threshold: str | None, fmr: float, language: str, *, listed: bool
+) -> None:
     """Refuse what cannot be followed before any picture is embedded."""
     from vnvision.errors import ConfigError
     from vnvision.evaluate.faces import PROTOCOLS
@@ -110,6 +118,10 @@ def _check_options(protocol: str | None, threshold: str | None, fmr: float, lang
     check_rate(fmr)
     if threshold is not None and not is_number(threshold):
         parse_request(threshold)
+    if protocol == "lfw" and not listed:
+        raise ConfigError(
+            "protocol lfw needs its pairs", expected="--pairs FILE, or a .bin set", got="neither"
+        )
 
 
 def _load(
@@ -125,7 +137,7 @@ def _load(
     from vnvision.evaluate.faces import pair_lists
     from vnvision.faces.aligned import embed_aligned
 
-    if data.suffix.lower() == ".bin":
+    if _is_bin(data):
         found = read_bin(data)
         with bar("embedding", quiet=quiet) as progress:
             faces = embed_aligned(engine(), found.images, data, progress=progress)
@@ -134,63 +146,3 @@ def _load(
     if pairs is None:
         return faces, None
     return faces, pair_lists.pairs_of_names(pair_lists.read_pairs_txt(pairs), faces.paths)
-
-
-def _show(report: FaceReport) -> None:
-    """The figures that matter as lines."""
-    kinds = ("comparisons of one person", "of two")
-    if report.search is not None:
-        kinds = ("searches for enrolled people", "for strangers")
-    print(
-        f"{report.n_images} pictures of {report.n_subjects} people; {report.n_genuine:,} {kinds[0]}, "
-        f"{report.n_impostor:,} {kinds[1]}; 95 % intervals over people"
-    )
-    if report.folds is not None:
-        folds = report.folds
-        print(f"  accuracy over folds             {folds.accuracy:.4f} ± {folds.standard_error:.4f}")
-    for row in report.tar_at_fmr:
-        few = "" if row.at.supported else f"  (too few comparisons for this rate: {row.at.n_impostor:,})"
-        print(f"  TAR at FMR {row.at.target:<8g}             {figure(row.tar)}{few}")
-    if report.eer is not None:
-        print(f"  EER                             {report.eer.rate:.4f}")
-    print(f"  failure to enrol                {figure(report.failure_to_enrol)}")
-    if report.search is not None:
-        for found in report.search.tpir:
-            print(f"  TPIR at FPIR {found.at.target:<8g}           {figure(found.tpir)}")
-        if report.search.cmc:
-            print(f"  rank 1                          {figure(report.search.cmc[0])}")
-    if report.operating is not None:
-        point = report.operating
-        print(
-            f"  at threshold {point.threshold:.4f} ({point.source}{': ' if point.population else ''}"
-            f"{point.population})"
-        )
-        print(f"    FMR                           {_rate(point.fmr)}")
-        print(f"    FNMR                          {_rate(point.fnmr)}")
-    if report.differential is not None:
-        _show_groups(report.differential)
-    for warning in report.warnings:
-        print(f"  note: {warning}")
-
-
-def _show_groups(found: DifferentialReport) -> None:
-    print(f"  by group, held against {found.reference}:")
-    for row in found.groups:
-        ratio = ""
-        if row.fmr_ratio is not None and row.fmr_ratio.value is not None:
-            ratio = f", {row.fmr_ratio.value:.1f} times {found.reference}"
-        print(
-            f"    {row.group}: {row.n_subjects} people, FMR {_rate(row.fmr)}{ratio}; FNMR {_rate(row.fnmr)}"
-        )
-    for row in found.groups:
-        for warning in row.warnings:
-            print(f"    note: {warning}")
-    for warning in found.warnings:
-        print(f"    note: {warning}")
-
-
-def _rate(metric: Any) -> str:
-    if metric.value is None:
-        return "not defined"
-    interval = "" if metric.low is None else f" [{metric.low:.1e}, {metric.high:.1e}]"
-    return f"{metric.value:.1e}{interval}"

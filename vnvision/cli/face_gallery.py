@@ -59,23 +59,11 @@ def enroll(
     as_json: AsJson = False,
 ) -> None:
     """Enrol a person with photos, all of them or none. Consent is recorded; the record expires."""
-    from vnvision.errors import ConfigError
     from vnvision.faces.enrol import ENROL, enroll_pictures
     from vnvision.faces.gallery import Consent
     from vnvision.faces.places import gallery_file
 
-    if not person.strip():
-        raise ConfigError(
-            "the person's id is empty",
-            expected="PERSON, such as e-17",
-            vietnamese="thiếu mã của người được đăng ký; hãy ghi mã trước tên các ảnh, ví dụ e-17",
-        )
-    if not consent.strip() or not (given_by or person).strip():
-        raise ConfigError(
-            "consent is missing",
-            expected="--consent with the words agreed to",
-            vietnamese="thiếu sự đồng ý của người được đăng ký; hãy ghi nội dung đồng ý bằng --consent",
-        )
+    _check_consent(person, consent, given_by)
     now = datetime.now(UTC)
     expires = now + timedelta(days=days)
     faces = face.open_engine(engine, threads, model)
@@ -102,6 +90,24 @@ def enroll(
         f"{done.person}: {done.added} added, {done.replaced} renewed, {done.already} already there; "
         f"matches until {expires:%Y-%m-%d}"
     )
+
+
+def _check_consent(person: str, consent: str, given_by: str | None) -> None:
+    """Who is enrolled and what was agreed to are said, before any model is opened."""
+    from vnvision.errors import ConfigError
+
+    if not person.strip():
+        raise ConfigError(
+            "the person's id is empty",
+            expected="PERSON, such as e-17",
+            vietnamese="thiếu mã của người được đăng ký; hãy ghi mã trước tên các ảnh, ví dụ e-17",
+        )
+    if not consent.strip() or not (given_by or person).strip():
+        raise ConfigError(
+            "consent is missing",
+            expected="--consent with the words agreed to",
+            vietnamese="thiếu sự đồng ý của người được đăng ký; hãy ghi nội dung đồng ý bằng --consent",
+        )
 
 
 @app.command("identify")

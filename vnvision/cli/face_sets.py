@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from vnvision.cli import face
-from vnvision.cli.face import Engine, Model, Threads
+from vnvision.cli.face import AsJson, Engine, Identity, Model, Quiet, Threads
 from vnvision.cli.face_data import Where, templates
 from vnvision.cli.show import bar
 
@@ -31,7 +31,7 @@ def align(
     model: Model = None,
     engine: Engine = "auto",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option(help="no progress bar")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Cut every face out once, 112 x 112, for training. Stopped and started again, it goes on where it was.
 
@@ -63,13 +63,13 @@ def overlap(
     by: Annotated[
         str, typer.Option(help="centroid: mean of each person's templates; best: the two most alike pictures")
     ] = "centroid",
-    identity: Annotated[str, typer.Option(help="column that names the person")] = "identity",
+    identity: Identity = "identity",
     out: Annotated[Path | None, typer.Option(help="CSV or Parquet of the pairs")] = None,
     model: Model = None,
     engine: Engine = "auto",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option(help="no progress bar")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """People of one set who are likely in the other, such as test people among training people.
 

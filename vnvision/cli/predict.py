@@ -59,13 +59,7 @@ def predict(
     from vnvision.imaging.isolated import IsolatedReader
     from vnvision.runtime import load_bundle
 
-    if language not in ("vi", "en"):
-        raise ConfigError("unknown language", expected="vi or en", got=language)
-    files = list(expand(paths))
-    if not files:
-        raise ConfigError("no pictures found", expected=f"files ending in {', '.join(sorted(SUFFIXES))}")
-    if engine not in ENGINES:
-        raise ConfigError("unknown engine", expected=", ".join(ENGINES), got=engine)
+    files = _files(paths, engine, language)
     if report is None and (csv or heatmap or each or reference or place_and_time):
         raise ConfigError("these options are about pages", fix="say where to write them, with --report DIR")
     with ExitStack() as stack:
@@ -94,6 +88,20 @@ def predict(
             print("note: this model was trained on synthetic pictures; it knows nothing of real ones")
         if show.failed:
             raise typer.Exit(1)
+
+
+def _files(paths: list[Path], engine: str, language: str) -> list[Path]:
+    """The pictures to answer for, once it is sure that they can be answered for as asked."""
+    from vnvision.errors import ConfigError
+
+    if language not in ("vi", "en"):
+        raise ConfigError("unknown language", expected="vi or en", got=language)
+    files = list(expand(paths))
+    if not files:
+        raise ConfigError("no pictures found", expected=f"files ending in {', '.join(sorted(SUFFIXES))}")
+    if engine not in ENGINES:
+        raise ConfigError("unknown engine", expected=", ".join(ENGINES), got=engine)
+    return files
 
 
 class Lines:

@@ -10,9 +10,9 @@ import numpy as np
 from vnvision.data.augment_spec import AugmentSpec, Span
 
 # ITU-R BT.601 luma, and the plane of I and Q in which hue turns (FCC NTSC, 1953).
-_LUMA = np.array([0.299, 0.587, 0.114])
-_YIQ = np.array([_LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
-_RGB = np.linalg.inv(_YIQ)
+LUMA = np.array([0.299, 0.587, 0.114])
+YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+RGB = np.linalg.inv(YIQ)
 
 
 def between(span: Span, share: float) -> float:
@@ -46,9 +46,9 @@ def recolour(image: np.ndarray, spec: AugmentSpec, draw: dict[str, float]) -> np
     saturation = 0.0 if draw["grey"] < spec.grey else factor(spec.saturation, draw["saturation"])
     turn = 2 * math.pi * spec.hue * (2 * draw["hue"] - 1)
     cos, sin = math.cos(turn), math.sin(turn)
-    hue = _RGB @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _YIQ
-    colour = (saturation * np.eye(3) + (1 - saturation) * _LUMA) @ hue * (bright * contrast)
-    offset = (1 - contrast) * bright * float(_LUMA @ cv2.mean(image)[:3])
+    hue = RGB @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ YIQ
+    colour = (saturation * np.eye(3) + (1 - saturation) * LUMA) @ hue * (bright * contrast)
+    offset = (1 - contrast) * bright * float(LUMA @ cv2.mean(image)[:3])
     recoloured: np.ndarray = cv2.transform(image, np.column_stack([colour, np.full(3, offset)]))
     return recoloured
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from vnvision.atomic import sha256_file
-from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.data.manifest import Manifest
 from vnvision.errors import ModelError
 from vnvision.export.bundle import export_bundle
 from vnvision.export.golden import golden_images
 from vnvision.models.weights import OFFLINE
 from vnvision.records import Calibration, EvalReport, Licences
 from vnvision.train.checkpoint import read_state
+from vnvision.train.packed import open_data
 from vnvision.train.predictor import load_run
 
 N_GOLDEN = 8
@@ -40,7 +41,9 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
             f"{run} is not finished", fix="resume it: vnvision train CONFIG output=DIR resume=true"
         )
     report = EvalReport.load(run / "report.json", error=ModelError)
-    manifest = read_manifest(predictor.config["data"])
+    embedding = predictor.config.get("embedding")
+    column = embedding["identity"] if embedding else "identity"
+    manifest = open_data(predictor.config["data"], identity=column)
     synthetic = is_synthetic(manifest)
     export_bundle(
         predictor.net,

@@ -77,20 +77,7 @@ def build_aligned(
             there, or it cannot be written.
         ConfigError: an unknown encoding, or numbers below 1.
     """
-    if encoding not in ENCODINGS:
-        raise ConfigError("encoding of the crops", expected=" or ".join(ENCODINGS), got=str(encoding))
-    if min(workers, rows_a_part) < 1:
-        raise ConfigError("workers, rows_a_part", expected="1 or more", got=f"{workers}, {rows_a_part}")
-    if not pictures.paths:
-        raise DataError("no pictures to align", expected="one or more", got="0")
-    taken = sorted(set(pictures.columns) & {*OWN, "reason"})
-    if taken:
-        raise DataError(
-            "a column's name is taken",
-            expected=f"none of {', '.join((*OWN, 'reason'))}",
-            got=", ".join(taken),
-            fix="rename it in the manifest",
-        )
+    _check(pictures, encoding, workers, rows_a_part)
     folder, parts = Path(out), Path(out) / ".parts"
     maker = PartMaker(open_engine, folder, encoding)
     try:
@@ -108,6 +95,28 @@ def build_aligned(
         maker.close()
     manifest, skipped = folder / "manifest.csv", folder / "not_aligned.csv"
     return Aligned(manifest, skipped, job.n, note.n_aligned, note.n_unreadable)
+
+
+def _check(pictures: Pictures, encoding: str, workers: int, rows_a_part: int) -> None:
+    """What was asked for, before any model is opened.
+
+    Raises:
+        ConfigError, DataError: as ``build_aligned``.
+    """
+    if encoding not in ENCODINGS:
+        raise ConfigError("encoding of the crops", expected=" or ".join(ENCODINGS), got=str(encoding))
+    if min(workers, rows_a_part) < 1:
+        raise ConfigError("workers, rows_a_part", expected="1 or more", got=f"{workers}, {rows_a_part}")
+    if not pictures.paths:
+        raise DataError("no pictures to align", expected="one or more", got="0")
+    taken = sorted(set(pictures.columns) & {*OWN, "reason"})
+    if taken:
+        raise DataError(
+            "a column's name is taken",
+            expected=f"none of {', '.join((*OWN, 'reason'))}",
+            got=", ".join(taken),
+            fix="rename it in the manifest",
+        )
 
 
 def _make(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from vnvision.errors import ConfigError, DataError
+from vnvision.errors import ConfigError
 from vnvision.losses.margin.comparison import unit_rows
-from vnvision.losses.triplet import mean_where, pair_masks
+from vnvision.losses.triplet import check_fit, mean_where, pair_masks
 
 
 def supervised_contrastive_loss(
@@ -33,12 +33,7 @@ def supervised_contrastive_loss(
         raise ConfigError(
             "temperature of the contrastive loss", expected="greater than 0", got=repr(temperature)
         )
-    if embeddings.ndim != 2 or target.shape != embeddings.shape[:1]:
-        raise DataError(
-            "embeddings and identities do not fit",
-            expected="(N, D) and (N,)",
-            got=f"{tuple(embeddings.shape)} and {tuple(target.shape)}",
-        )
+    check_fit(embeddings, target)
     with torch.autocast(embeddings.device.type, enabled=False):
         unit, _ = unit_rows(embeddings)
         logits = unit @ unit.T / temperature

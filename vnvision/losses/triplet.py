@@ -31,7 +31,8 @@ def batch_hard_triplet_loss(
         ConfigError: if the margin is not greater than 0.
         DataError: if shapes disagree.
     """
-    _check(embeddings, target, margin)
+    _check_margin(margin)
+    check_fit(embeddings, target)
     with torch.autocast(embeddings.device.type, enabled=False):
         distances = _distances(embeddings)
         positive, negative = pair_masks(target)
@@ -64,7 +65,8 @@ def semi_hard_triplet_loss(
         ConfigError: if the margin is not greater than 0.
         DataError: if shapes disagree.
     """
-    _check(embeddings, target, margin)
+    _check_margin(margin)
+    check_fit(embeddings, target)
     with torch.autocast(embeddings.device.type, enabled=False):
         distances = _distances(embeddings).square()
         positive, negative = pair_masks(target)
@@ -94,10 +96,17 @@ def _distances(embeddings: torch.Tensor) -> torch.Tensor:
     return torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _check(embeddings: torch.Tensor, target: torch.Tensor, margin: float | None) -> None:
-    """Raises for a margin or shapes that make no sense."""
+def _check_margin(margin: float | None) -> None:
     if margin is not None and not margin > 0:
         raise ConfigError("margin of the triplet loss", expected="greater than 0", got=repr(margin))
+
+
+def check_fit(embeddings: torch.Tensor, target: torch.Tensor) -> None:
+    """Embeddings (N, D) have identities (N,).
+
+    Raises:
+        DataError: if shapes disagree.
+    """
     if embeddings.ndim != 2 or target.shape != embeddings.shape[:1]:
         raise DataError(
             "embeddings and identities do not fit",

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from vnvision.data.augment import AugmentSpec
-from vnvision.data.augment_colour import between, factor
+from vnvision.data.augment_colour import LUMA, RGB, YIQ, between, factor
 from vnvision.data.augment_spec import Span
+from vnvision.losses.splitmix import STRIDE, mix_, shifted
 
 DRAWS = (
     "area", "ratio", "x", "y", "turn", "quarter", "quarters", "hflip", "vflip",
@@ -23,11 +24,6 @@ DRAWS = (
 )  # fmt: skip
 """Each decision's own place in a row's stream: changing one option leaves the others as they were."""
 Draw = dict[str, np.ndarray]
-
-# ITU-R BT.601 luma, and the plane of I and Q in which hue turns (FCC NTSC, 1953).
-LUMA = np.array([0.299, 0.587, 0.114])
-_YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
-_RGB = np.linalg.inv(_YIQ)
 
 
 def within(span: Span, share: np.ndarray) -> np.ndarray:
@@ -45,31 +41,29 @@ def row_keys(seed: int, keys: Sequence[tuple[int, int]]) -> torch.Tensor:
     pairs = torch.tensor(keys, dtype=torch.int64).view(-1, 2)
     state = torch.full((len(pairs),), seed, dtype=torch.int64)
     for part in (pairs[:, 0], pairs[:, 1]):
-        state = _mixed(_mixed(state) + part)
+        state = mix_(mix_(state) + part)
     return state
 
 
 def random_bits(keys: torch.Tensor, count: int, first: int = 0) -> torch.Tensor:
     """Numbers ``first`` to ``first + count`` of the SplitMix64 streams started at ``keys``, on their device.
 
-    Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators".
-
     Returns:
         (N, count) int64, all 64 bits random.
     """
     place = torch.arange(first + 1, first + 1 + count, device=keys.device)
-    return _mixed(keys[:, None] + place * _signed(0x9E3779B97F4A7C15))  # int64 arithmetic wraps, as wanted
+    return mix_(keys[:, None] + place * STRIDE)
 
 
 def uniform(keys: torch.Tensor, count: int, first: int = 0) -> torch.Tensor:
     """(N, count) float64 in [0, 1)."""
-    return _shifted(random_bits(keys, count, first), 11).double() * 2.0**-53
+    return shifted(random_bits(keys, count, first), 11).double() * 2.0**-53
 
 
 def normal(keys: torch.Tensor, count: int, first: int = 0) -> torch.Tensor:
     """(N, count) float32 of mean 0 and deviation 1 (Box and Muller 1958, the cosine half)."""
     bits = random_bits(keys, count, first)
-    radius = (_shifted(bits, 32).float() + 0.5) * 2.0**-32
+    radius = (shifted(bits, 32).float() + 0.5) * 2.0**-32
     turn = (bits & 0xFFFFFFFF).float() * (2 * math.pi * 2.0**-32)
     return radius.log_().mul_(-2).clamp_(min=0).sqrt_() * turn.cos_()
 
@@ -168,22 +162,5 @@ def colours(spec: AugmentSpec, draw: Draw) -> Colours | None:
     turning[:, 2, 1] = np.sin(turn)
     turning[:, 1, 2] = -turning[:, 2, 1]
     grey = saturation[:, None, None] * np.eye(3) + (1 - saturation)[:, None, None] * LUMA
-    matrix = grey @ (_RGB @ turning @ _YIQ) * (bright * contrast)[:, None, None]
+    matrix = grey @ (RGB @ turning @ YIQ) * (bright * contrast)[:, None, None]
     return Colours(matrix, (1 - contrast) * bright)
-
-
-def _mixed(state: torch.Tensor) -> torch.Tensor:
-    """SplitMix64's output function."""
-    state = (state ^ _shifted(state, 30)) * _signed(0xBF58476D1CE4E5B9)
-    state = (state ^ _shifted(state, 27)) * _signed(0x94D049BB133111EB)
-    return state ^ _shifted(state, 31)
-
-
-def _signed(value: int) -> int:
-    """64 bits read as a signed number."""
-    return value - 2**64 if value >= 2**63 else value
-
-
-def _shifted(state: torch.Tensor, bits: int) -> torch.Tensor:
-    """Shifted right, zeros coming in."""
-    return (state >> bits) & ((1 << (64 - bits)) - 1)

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from vnvision.data.augment import AugmentSpec
+from vnvision.data.augment_colour import LUMA
 from vnvision.train import augment_keys as keyed
 from vnvision.train.augment_keys import Draw
 
@@ -45,7 +46,7 @@ def recoloured(x: torch.Tensor, colours: keyed.Colours) -> torch.Tensor:
     """One matrix a picture, term by term: a matrix product may round by the size of the batch."""
     matrix = _tensor(colours.matrix, x)[..., None, None]
     means = _means(x)
-    luma = sum(means[:, c] * float(keyed.LUMA[c]) for c in range(3))
+    luma = sum(means[:, c] * float(LUMA[c]) for c in range(3))
     offset = (torch.as_tensor(colours.offset, device=x.device) * luma).to(x.dtype)[:, None, None, None]
     terms = [matrix[:, :, c] * x[:, c : c + 1] for c in range(3)]
     return levels(terms[0] + terms[1] + terms[2] + offset)

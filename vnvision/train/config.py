@@ -52,7 +52,9 @@ class TrainConfig(Record):
     name: str = "model"
     task: Literal["classification", "multilabel", "segmentation", "detection", "embedding"] = "classification"
     domain: Literal["crop", "clinic", "face", "other"] = "other"
-    data: str = Field(description="manifest, CSV or Parquet")
+    data: str = Field(
+        description="manifest, CSV or Parquet; embedding also .rec with .idx, or shards of data pack"
+    )
     output: str | None = None
     resume: bool = False
     labels: tuple[Label, ...] | None = None

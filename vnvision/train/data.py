@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from vnvision.data.augment import Augmenter
 from vnvision.data.identities import IdentityBatches
 from vnvision.data.manifest import Manifest
+from vnvision.data.records.images import ImageFiles, Images
+from vnvision.data.records.images import as_rgb8 as as_rgb8
 from vnvision.data.sampling import sample_weights
 from vnvision.errors import DataError
-from vnvision.imaging import Preprocessor, read
-from vnvision.imaging.depth import to_uint8
+from vnvision.imaging import Preprocessor
 from vnvision.train.truth import Truth
 
 Key = tuple[int, int]
@@ -26,10 +27,10 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One split as arrays: files and encoded truth, row by row; ``truth`` where it is masks or boxes."""
+    """One split as arrays: pictures and encoded truth, row by row; ``truth`` where it is masks or boxes."""
 
     manifest: Manifest
-    files: tuple[Path, ...]
+    files: Sequence[Path] | Images
     raw: np.ndarray
     targets: torch.Tensor
     known: torch.Tensor
@@ -43,7 +44,7 @@ class Pictures(Dataset):
     """Item (epoch, index) -> (index, uint8 picture (h, w, C)), and the truth where it is given.
 
     Args:
-        files: one a row.
+        files: one a row, or pictures by number.
         preprocessor: gives geometry and colour order.
         augmenter: None for evaluation.
         seed: with epoch and index it keys the augmentation, so neither order nor worker matters.
@@ -52,24 +53,24 @@ class Pictures(Dataset):
 
     def __init__(
         self,
-        files: Sequence[Path],
+        files: Sequence[Path] | Images,
         preprocessor: Preprocessor,
         augmenter: Augmenter | None,
         seed: int,
         truth: Truth | None = None,
     ) -> None:
-        self.files = [str(file) for file in files]
+        self.images = files if isinstance(files, Images) else ImageFiles(files)
         self.preprocessor = preprocessor
         self.augmenter = augmenter
         self.seed = seed
         self.truth = truth
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.images)
 
     def __getitem__(self, key: Key) -> tuple[int, np.ndarray] | tuple[int, np.ndarray, np.ndarray]:
         epoch, index = key
-        image = read(self.files[index]).image
+        image = self.images.image(index)
         if self.truth is not None:
             return index, *self._with_truth(self.truth, image, epoch, index)
         if self.augmenter is None:
@@ -85,12 +86,6 @@ class Pictures(Dataset):
             return self.preprocessor.geometry(image), truth.placed(index, (image.shape[0], image.shape[1]))
         key = (self.seed, epoch, index)
         return truth.augmented(index, as_rgb8(image), self.augmenter, self.preprocessor, key)
-
-
-def as_rgb8(image: np.ndarray) -> np.ndarray:
-    """What augmentation takes: (H, W, 3) uint8; 16 bit is scaled by its full range, never by its content."""
-    image = to_uint8(image)
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
 class Steps(Sampler[list[Key]]):

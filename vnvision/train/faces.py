@@ -23,6 +23,7 @@ from vnvision.runtime import load_bundle
 from vnvision.spec import PreprocessSpec, TaskSpec
 from vnvision.tasks.embedding import EmbeddingTask, Pull
 from vnvision.train.embedding_config import DistillConfig, EmbeddingConfig
+from vnvision.train.packed import cells
 
 _LOSSES = {
     "cosine": cosine_distillation_loss,
@@ -38,11 +39,10 @@ def identities(manifest: Manifest, column: str) -> np.ndarray:
     Raises:
         DataError: no such column.
     """
-    names = [row.extra.get(column, "").strip() for row in manifest.rows]
-    if not any(names):
+    numbers = cells(manifest, column).by_name()
+    if not (numbers >= 0).any():
         raise DataError(f"{manifest.path}: no row names a person", expected=f"a column {column}")
-    index = {name: i for i, name in enumerate(sorted({name for name in names if name}))}
-    return np.array([index.get(name, -1) for name in names], dtype=np.int64)
+    return numbers
 
 
 def build_criterion(config: EmbeddingConfig, n_classes: int, seed: int) -> PartialFC | None:

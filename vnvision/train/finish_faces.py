@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vnvision.atomic import sha256_file
-from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.data.manifest import Manifest
 from vnvision.errors import DataError
 from vnvision.evaluate.faces import FaceReport
 from vnvision.faces.calibrate import calibrate
@@ -15,6 +15,7 @@ from vnvision.records import Calibration, EvalReport, Metric, OperatingPoint
 from vnvision.report.faces import write_face_report
 from vnvision.tasks.embedding import compared, embedded
 from vnvision.train.describe import describe
+from vnvision.train.packed import cells, open_data, splits_of
 from vnvision.train.predictor import RunPredictor
 from vnvision.train.protocols import embed, read_crops
 from vnvision.train.state import Run
@@ -32,8 +33,9 @@ def finish_faces(run: Run, predictor: RunPredictor) -> EvalReport:
     assert config.embedding is not None
     net = StagedNet(predictor.net.to(run.device))
     val = _embedded(run, net, run.val.manifest)
-    manifest = read_manifest(config.data)
-    has_test = config.test_split in {row.split for row in manifest.rows}
+    wanted = (config.embedding.group,) if config.embedding.group else ()
+    manifest = open_data(config.data, wanted, identity=config.embedding.identity)
+    has_test = config.test_split in splits_of(manifest)
     split = config.test_split if has_test and config.test_split else config.val_split
     faces = _embedded(run, net, manifest.split(split)) if has_test else val
     report = compared(
@@ -61,7 +63,8 @@ def _embedded(run: Run, net: StagedNet, manifest: Manifest) -> EmbeddedFaces:
     assert config is not None
     wanted = {name for name in (config.identity, config.group) if name}
     digest = sha256_file(run.folder / "best" / "model.safetensors")
-    columns = {name: tuple(row.extra.get(name, "").strip() for row in manifest.rows) for name in wanted}
+    coded = {name: cells(manifest, name) for name in wanted}
+    columns = {name: tuple(column.text(i) for i in range(len(manifest))) for name, column in coded.items()}
     return embedded(
         embed(run, net, read_crops(manifest, run.preprocessor)),
         columns,
@@ -73,6 +76,9 @@ def _embedded(run: Run, net: StagedNet, manifest: Manifest) -> EmbeddedFaces:
 
 def _points(run: Run, val: EmbeddedFaces) -> tuple[OperatingPoint, ...]:
     """Thresholds for the false match rates that the validation people are enough for."""
+    if not val.paths:
+        run.log.say("no thresholds: there is no validation split")
+        return ()
     try:
         return calibrate(val, _RATES, population=f"validation split of {run.config.name}").points
     except DataError as exc:
@@ -94,7 +100,9 @@ def _summary(
     assert config is not None
     people = {name for name in faces.column(config.identity) if name}
     warnings = [] if report is None else list(report.warnings)
-    if chosen_on:
+    if not faces.paths:
+        warnings.insert(0, "nothing was measured: the data has neither a test nor a validation split")
+    elif chosen_on:
         warnings.insert(
             0, "measured on validation data, on which the model was also chosen: expect less on new data"
         )

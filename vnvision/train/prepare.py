@@ -8,16 +8,20 @@ import torch
 from vnvision.data import boxes, masks
 from vnvision.data.boxes import row_boxes
 from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.data.records.sources import is_packed
+from vnvision.data.rows import split_name
 from vnvision.data.splits import group_folds
 from vnvision.errors import ConfigError, DataError
 from vnvision.models import embedder_input, input_statistics
 from vnvision.models.dense import FPN_STRIDE_PX
 from vnvision.spec import BoxSpec, Label, PreprocessSpec, TaskSpec
 from vnvision.tasks import build_task
+from vnvision.train.checks import all_there, no_group_crosses, same_data
 from vnvision.train.config import TrainConfig
 from vnvision.train.data import Part
 from vnvision.train.embedding_config import EmbeddingConfig
 from vnvision.train.faces import check_classes, identities
+from vnvision.train.packed import images_of, open_data, splits_of
 from vnvision.train.truth import truth_of
 
 
@@ -66,27 +70,65 @@ def parts(config: TrainConfig) -> tuple[Part, Part, Manifest]:
     """Training part, validation part, and the whole manifest.
 
     Raises:
+        ConfigError: a packed set for another task than face training, or a resumed run's data was changed.
         DataError: missing files, a group in two splits, an empty split, an unknown label.
     """
+    if config.embedding is not None:
+        return _face_parts(config, config.embedding)
+    if is_packed(config.data):
+        raise ConfigError(
+            f"{config.data} holds packed pictures, which only face training reads",
+            expected="a manifest, .csv or .parquet",
+            got=f"task: {config.task}",
+        )
     manifest = read_manifest(config.data)
+    same_data(config, manifest)
     if config.task in ("classification", "multilabel") and manifest.is_multilabel != (
         config.task == "multilabel"
     ):
         kind = "multilabel" if manifest.is_multilabel else "classification"
         raise ConfigError(f"{manifest.path} is a {kind} manifest", expected=f"task: {kind}", got=config.task)
-    _no_group_crosses(manifest)
+    no_group_crosses(manifest)
     if config.folds is None:
         train, val = manifest.split(config.train_split), manifest.split(config.val_split)
     else:
         train, val = _fold(config, manifest)
     spec = task_spec(config, manifest)
-    if config.embedding is not None:
-        column = config.embedding.identity
-        train, val = (part.where(identities(part, column) >= 0) for part in (train, val))
-        check_classes(identities(train, column), f"the training split of {manifest.path}")
-        numbers = [identities(part, column) for part in (train, val)]
-        return _part(train, spec, numbers[0]), _part(val, spec, numbers[1]), manifest
     return _part(_with_truth(train, spec), spec), _part(_with_truth(val, spec), spec), manifest
+
+
+def _face_parts(config: TrainConfig, embedding: EmbeddingConfig) -> tuple[Part, Part, Manifest]:
+    """Of a manifest or a packed set; the validation part is empty where a protocol chooses instead."""
+    column = embedding.identity
+    manifest = open_data(config.data, (embedding.group,) if embedding.group else (), identity=column)
+    same_data(config, manifest)
+    no_group_crosses(manifest)
+    spec = task_spec(config, manifest)
+    found = []
+    for part in _face_splits(config, embedding, manifest):
+        numbers = identities(part, column) if len(part) else np.empty(0, np.int64)
+        known = numbers >= 0
+        found.append(_part(part if known.all() else part.where(known), spec, numbers[known]))
+    train, val = found
+    check_classes(train.raw, f"the training split of {manifest.path}")
+    return train, val, manifest
+
+
+def _face_splits(
+    config: TrainConfig, embedding: EmbeddingConfig, manifest: Manifest
+) -> tuple[Manifest, Manifest]:
+    """Training and validation rows. A set without splits is all training data."""
+    there = splits_of(manifest)
+    if split_name(config.val_split) in there:
+        return manifest.split(config.train_split), manifest.split(config.val_split)
+    if embedding.best_by is None:
+        names = ", ".join(sorted(there))
+        raise DataError(
+            f"{manifest.path} has no split {config.val_split!r} to validate on",
+            expected=f"one of {names}" if there else "a column split",
+            fix="or validate on other faces: add embedding.protocols, and name one in embedding.best_by",
+        )
+    return manifest.split(config.train_split) if there else manifest, manifest.where([])
 
 
 def box_labels(manifest: Manifest) -> tuple[str, ...]:
@@ -122,35 +164,15 @@ def _fold(config: TrainConfig, manifest: Manifest) -> tuple[Manifest, Manifest]:
 
 
 def _part(manifest: Manifest, spec: TaskSpec, numbers: np.ndarray | None = None) -> Part:
-    """Files checked to be there, and targets: ``numbers`` where given, else the manifest's."""
-    files = tuple(manifest.file(row) for row in manifest.rows)
-    missing = [
-        (row.line, row.path) for row, file in zip(manifest.rows, files, strict=True) if not file.is_file()
-    ]
-    if missing:
-        line, path = missing[0]
-        raise DataError(
-            f"{manifest.path}: {len(missing)} of {len(files)} pictures missing, first in row {line}: {path}",
-            fix="run: vnvision data check MANIFEST",
-        )
+    """Pictures checked to be there, and targets: ``numbers`` where given, else the manifest's."""
+    images = images_of(manifest)
+    if isinstance(images, tuple):  # those of a packed set were looked at when it was opened
+        all_there(manifest, images)
     truth = truth_of(manifest, spec)
     raw = numbers if numbers is not None else np.zeros(len(manifest), np.int64)
     if truth is None and numbers is None:
         raw = manifest.targets(spec.label_ids)
     targets, known = build_task(spec).encode(raw)
-    if not known.any():
+    if len(known) and not known.any():
         raise DataError(f"{manifest.path}: no row of a split has a known label")
-    return Part(manifest, files, raw, torch.from_numpy(targets), torch.from_numpy(known), truth)
-
-
-def _no_group_crosses(manifest: Manifest) -> None:
-    splits: dict[str, set[str]] = {}
-    for row, key in zip(manifest.rows, manifest.group_keys(), strict=True):
-        if row.split:
-            splits.setdefault(key, set()).add(row.split)
-    crossing = sorted(key for key, names in splits.items() if len(names) > 1)
-    if crossing:
-        raise DataError(
-            f"{manifest.path}: {len(crossing)} groups stand in several splits, the first is {crossing[0]!r}",
-            fix="run: vnvision data check MANIFEST, then vnvision data split",
-        )
+    return Part(manifest, images, raw, torch.from_numpy(targets), torch.from_numpy(known), truth)

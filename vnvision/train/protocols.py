@@ -10,16 +10,19 @@ import torch
 
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.data.records.bin_sets import read_bin
+from vnvision.data.records.images import ImageFiles, Images, as_rgb8
 from vnvision.data.select import select_rows
 from vnvision.errors import DataError
 from vnvision.imaging import Preprocessor, read
-from vnvision.metrics.verification import fold_accuracy
+from vnvision.metrics.comparisons import tar_at_fmr
+from vnvision.metrics.verification import eer, fold_accuracy
 from vnvision.models import StagedNet
 from vnvision.tasks.embedding import compared, embedded, face_figures
 from vnvision.train.config import TrainConfig
-from vnvision.train.data import as_rgb8, lookup
+from vnvision.train.data import lookup
 from vnvision.train.embedding_config import ProtocolConfig
 from vnvision.train.inputs import to_device
+from vnvision.train.packed import images_of
 from vnvision.train.state import Run
 
 _BATCH = 64
@@ -32,7 +35,7 @@ def protocol_figures(config: TrainConfig) -> tuple[str, ...]:
     return tuple(
         f"{one.name}_{figure}"
         for one in protocols
-        for figure in (("accuracy",) if is_bin(one) else ("tar", "eer"))
+        for figure in (("accuracy", "tar", "eer") if is_bin(one) else ("tar", "eer"))
     )
 
 
@@ -81,7 +84,7 @@ class Protocols:
 
     def _judge(self, faces: Faces, embeddings: np.ndarray) -> dict[str, float]:
         if faces.same is not None:
-            return {"accuracy": bin_accuracy(embeddings, faces.same)}
+            return pair_figures(embeddings, faces.same, faces.protocol.fmr)
         protocol = faces.protocol
         report = compared(
             embedded(embeddings, faces.columns),
@@ -116,17 +119,37 @@ def _forward(run: Run, net: StagedNet, crops: np.ndarray) -> np.ndarray:
 
 
 def read_crops(manifest: Manifest, preprocessor: Preprocessor) -> np.ndarray:
-    """(N, h, w, 3) uint8, every picture of a manifest at the size the network takes."""
-    crops = [preprocessor.geometry(as_rgb8(read(manifest.file(row)).image)) for row in manifest.rows]
-    return np.stack(crops)
+    """(N, h, w, 3) uint8, every picture of a manifest or a packed set at the size the network takes."""
+    found = images_of(manifest)
+    images = found if isinstance(found, Images) else ImageFiles(found)
+    crops = np.empty((len(images), *preprocessor.spec.size_px, 3), np.uint8)
+    for index in range(len(images)):
+        crops[index] = preprocessor.geometry(as_rgb8(images.image(index)))
+    return crops
+
+
+def pair_figures(embeddings: np.ndarray, same: np.ndarray, fmr: float) -> dict[str, float]:
+    """Of pairs (2 i, 2 i + 1): accuracy over folds, TAR at the smallest threshold whose FMR is at most
+    ``fmr``, and EER; TAR 0 and EER 1 where all pairs are of one kind.
+    """
+    found = {"accuracy": bin_accuracy(embeddings, same), "tar": 0.0, "eer": 1.0}
+    if same.any() and not same.all():
+        scores = _pair_scores(embeddings)
+        tar = tar_at_fmr(scores[same], scores[~same], fmr).tar.value
+        found |= {"tar": 0.0 if tar is None else tar, "eer": eer(scores[same], scores[~same]).rate}
+    return found
+
+
+def _pair_scores(embeddings: np.ndarray) -> np.ndarray:
+    """(N / 2,) cosine of the pictures 2 i and 2 i + 1."""
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    unit = embeddings / np.maximum(norms, np.finfo(np.float32).tiny)
+    return np.asarray((unit[::2] * unit[1::2]).sum(axis=1))
 
 
 def bin_accuracy(embeddings: np.ndarray, same: np.ndarray) -> float:
     """Accuracy of pairs (2 i, 2 i + 1) over ten folds in order, each at the threshold best on the others."""
-    unit = embeddings / np.maximum(
-        np.linalg.norm(embeddings, axis=1, keepdims=True), np.finfo(np.float32).tiny
-    )
-    scores = (unit[::2] * unit[1::2]).sum(axis=1)
+    scores = _pair_scores(embeddings)
     folds = np.arange(len(same)) * min(_BIN_FOLDS, len(same)) // len(same)
     return fold_accuracy(scores, same, folds).accuracy
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from vnvision.data.manifest import read_manifest
+from vnvision.data.records.sources import is_packed
 from vnvision.errors import ConfigError
 from vnvision.losses.margin import build_head
 from vnvision.train.config import TrainConfig
 from vnvision.train.embedding_config import EmbeddingConfig
 from vnvision.train.faces import check_classes, identities
+from vnvision.train.packed import open_data, splits_of
 from vnvision.train.resident import keeps_resident
 from vnvision.train.scale import FITS, Machine, Work, fits, memory
 from vnvision.train.scale_net import network_cost
@@ -36,6 +37,7 @@ MACHINES = (
 Links: NVLink of 900 GB/s in both directions together; 400 Gbit/s a GPU between nodes.
 """
 MANIFEST_ROW_BYTES, _MANIFEST_ROW_S = 1200, 1.4e-4  # measured on 40,000 rows of four columns
+PACKED_ROW_BYTES = 70  # a .rec, with its targets: training/benchmarks/packed_loader_speed.py
 PICTURES_A_PERSON = 20
 """Taken where a plan is for people who are not in a manifest."""
 
@@ -93,9 +95,11 @@ def work_of(config: TrainConfig, n_classes: int, n_pictures: int, *, mixed: bool
 
 
 def counted(config: TrainConfig) -> tuple[int, int]:
-    """People and pictures of the training split of the configuration's manifest."""
-    train = read_manifest(config.data).split(config.train_split)
-    codes = identities(train, _embedding(config).identity)
+    """People and pictures of the training split of the configuration's data; all of it without splits."""
+    column = _embedding(config).identity
+    data = open_data(config.data, identity=column)
+    train = data.split(config.train_split) if splits_of(data) or not is_packed(config.data) else data
+    codes = identities(train, column)
     return check_classes(codes, f"the training split of {train.path}"), int((codes >= 0).sum())
 
 
@@ -142,14 +146,18 @@ def plan(config: TrainConfig, people: Sequence[int] = (), machines: Sequence[Mac
             mixed = _mixed(config, machine)
             work = work_of(config, n_classes, n_pictures, mixed=mixed, memory=machine.memory)
             table.append(row(work, machine))
-        lines += ["", f"{n_classes:,} people, {n_pictures:,} pictures", *_aligned(table), _host(n_pictures)]
+        lines += ["", f"{n_classes:,} people, {n_pictures:,} pictures", *_aligned(table)]
+        lines += [_host(n_pictures, packed=is_packed(config.data))]
     share = round(100 * FITS)
     lines += ["", f"Memory: a step fits up to {share} % of a device. Workers that read pictures come on top."]
     lines += ["Times assume 30 % of a device's best and ready pictures; they are not measured."]
     return "\n".join(lines) + "\n"
 
 
-def _host(n_pictures: int) -> str:
+def _host(n_pictures: int, *, packed: bool) -> str:
+    if packed:
+        size = n_pictures * PACKED_ROW_BYTES / _GIB
+        return f"The index of the packed set takes {size:.1f} GiB of host memory in each process."
     size, reading = n_pictures * MANIFEST_ROW_BYTES / _GIB, _span(n_pictures * _MANIFEST_ROW_S)
     return f"The manifest takes {size:.1f} GiB of host memory in each process, and {reading} to read."
 

@@ -54,6 +54,8 @@ class Validator:
     def _inputs(self, net: StagedNet):  # type: ignore[no-untyped-def]
         run = self.run
         rows = my_rows(run, len(run.val))
+        if not len(rows):  # a protocol chooses, or there are fewer pictures than processes
+            return
         if self.stored is not None:
             for part in rows.split(_BATCH):
                 yield self.stored[part].to(run.device).float()

@@ -49,7 +49,7 @@ def read_keys(reader: RecordReader) -> FaceKeys:
         raise DataError(
             f"{reader.path}: record 0", expected="the range of the identity records", got=f"{start}..{stop}"
         )
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    people: list[tuple[int, int, int]] = []
     for key in range(start, stop):
         where = f"{reader.path}: record {key}"
         first, behind = _range(reader.record(key), where)
@@ -57,11 +57,14 @@ def read_keys(reader: RecordReader) -> FaceKeys:
             raise DataError(where, expected=f"a range of images in 1..{start - 1}", got=f"{first}..{behind}")
         if first < behind:
             # One label a person is enough: all its images have it.
-            mine = np.arange(first, behind, dtype=np.int64)
-            parts.append((mine, np.full(len(mine), identity_of(reader, first), np.int64)))
-    if not parts:
+            people.append((first, behind - first, identity_of(reader, first)))
+    if not people:
         raise DataError(f"{reader.path} names no images", expected="identity records with ranges of keys")
-    keys, identities = (np.concatenate(some) for some in zip(*parts, strict=True))
+    starts, counts, labels = np.array(people, np.int64).T
+    if sum(counts.tolist()) > len(reader):
+        raise DataError(f"{reader.path}: the ranges do not fit the index", expected=f"{len(reader)} records")
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    keys, identities = np.repeat(starts, counts) + within, np.repeat(labels, counts)
     return _checked(keys, identities, reader)
 
 

@@ -13,6 +13,7 @@ from vnvision.data.manifest import leaves_root
 from vnvision.data.records.files import StagedFile
 from vnvision.data.records.packed_rows import Packed, rows_of
 from vnvision.data.records.shard_index import EXTENSIONS, SUFFIX, PackJob, Shard, ShardIndex
+from vnvision.data.records.shard_rows import read_rows
 from vnvision.errors import ConfigError, DataError
 from vnvision.imaging.sniff import HEAD_BYTES, image_format
 
@@ -34,7 +35,7 @@ def pack_shards(
 
     A sample is ``KEY.jpg`` (or the picture's own kind) and ``KEY.json``, which has every column of the
     manifest; the key is the row's number. Whole shards stay where the run is stopped, and the next run goes
-    on behind them. The index is written last.
+    on behind them. Then come the index, and ``NAME.rows.npz``, which says where every sample lies.
 
     Args:
         manifest: ``.csv`` or ``.parquet`` with a column ``path``.
@@ -68,6 +69,7 @@ def pack_shards(
         _claim(notes, job)
         shards = _shards(packed, job, out, notes, progress)
         ShardIndex(job=job, shards=tuple(shards)).save(index)
+        read_rows(index)  # training then opens the set at once
     except OSError as exc:
         raise DataError(f"cannot write {out}", got=exc.strerror or str(exc)) from exc
     shutil.rmtree(notes, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator
@@ -42,15 +43,22 @@ class RecordReader:
             starts = [offset for offset, _ in self._walk()]
             self._offsets = np.array(starts, np.int64)
             self.keys = np.arange(len(starts), dtype=np.int64)
-        self._order = np.argsort(self.keys, kind="stable")
-        self._sorted = self.keys[self._order]
+        # Keys mostly come in order: then ten million need no further numbers to be found by.
+        ordered = bool((self.keys[1:] > self.keys[:-1]).all())
+        self._order = None if ordered else np.argsort(self.keys, kind="stable")
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __contains__(self, key: int) -> bool:
-        at = int(np.searchsorted(self._sorted, key))
-        return at < len(self._sorted) and int(self._sorted[at]) == key
+        return self._at(key) is not None
+
+    def _at(self, key: int) -> int | None:
+        at = int(np.searchsorted(self.keys, key, sorter=self._order))
+        if at == len(self.keys):
+            return None
+        place = at if self._order is None else int(self._order[at])
+        return place if int(self.keys[place]) == key else None
 
     def read(self, key: int) -> bytes:
         """The payload of a record.
@@ -58,11 +66,11 @@ class RecordReader:
         Raises:
             DataError: no such key, or the record is damaged.
         """
-        at = int(np.searchsorted(self._sorted, key))
-        if at == len(self._sorted) or int(self._sorted[at]) != key:
+        at = self._at(key)
+        if at is None:
             raise DataError(f"{self.path} has no record {key}", expected=f"one of {len(self)} keys")
         where = f"{self.path}: record {key}"
-        return unframe(self._file.read, int(self._offsets[self._order[at]]), self._size, where)[0]
+        return unframe(self._file.read, int(self._offsets[at]), self._size, where)[0]
 
     def record(self, key: int) -> ImageRecord:
         """A record as label and image.
@@ -71,6 +79,13 @@ class RecordReader:
             DataError: no such key, the record is damaged, or holds no image header.
         """
         return unpack_image(self.read(key), f"{self.path}: record {key}")
+
+    def digest(self) -> str:
+        """Hex SHA-256 of keys, offsets and the file's length: which records there are, not their bytes."""
+        found = hashlib.sha256(b"%d" % self._size)
+        for numbers in (self.keys, self._offsets):
+            found.update(np.ascontiguousarray(numbers, "<i8").data)
+        return found.hexdigest()
 
     def _walk(self) -> Iterator[tuple[int, bytes]]:
         offset, number = 0, 0

@@ -92,6 +92,18 @@ class ShardSet:
             raise DataError(where, expected="an object", got=type(value).__name__)
         return value
 
+    def spans(self, shard: int) -> np.ndarray:
+        """(N, 4) int64 of a shard's samples: offset and length of the picture, and of the JSON; length -1
+        without one. Raises as ``sample``.
+        """
+        return self._places(shard).spans
+
+    def close(self, shard: int) -> None:
+        """Forget a shard and close its file; a later read opens it again."""
+        self._known.pop(shard, None)
+        if (file := self._open.pop(shard, None)) is not None:
+            file.close()
+
     def _places(self, number: int) -> _Places:
         if number not in self._known:
             shard = self.index.shards[number]

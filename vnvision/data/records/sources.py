@@ -1,4 +1,4 @@
-"""Pictures of people by number, whatever they are kept in: what a training loop reads from.
+"""Pictures of people by number, with what is known of each: a manifest's files, a ``.rec``, or tar shards.
 
 Each source can be pickled, and opens its files when first read in each process, so it goes to the workers of
 a loader by fork or by spawn.
@@ -6,68 +6,34 @@ a loader by fork or by spawn.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from vnvision.data.manifest import leaves_root
+from vnvision.data.records.coded import Coded
 from vnvision.data.records.face_rec import read_keys
+from vnvision.data.records.picture_source import IDENTITY, PictureSource
 from vnvision.data.records.rec import RecordReader
 from vnvision.data.records.shard_index import SUFFIX
-from vnvision.data.records.shard_set import ShardSet
+from vnvision.data.records.shard_pictures import ShardPictures
 from vnvision.data.table import read_table, row_list
 from vnvision.errors import DataError
 from vnvision.imaging import read
-from vnvision.imaging.depth import to_uint8
+
+__all__ = [
+    "ManifestPictures",
+    "PictureSource",
+    "RecordPictures",
+    "ShardPictures",
+    "is_packed",
+    "open_pictures",
+]
 
 
-class PictureSource(Protocol):
-    """Pictures by number.
-
-    Attributes:
-        codes: (N,) int64, the number in ``names`` of the person that each picture shows; -1 unknown.
-        names: each person's name, in order of first appearance or of number.
-    """
-
-    codes: np.ndarray
-    names: tuple[str, ...]
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> np.ndarray:
-        """A picture: (H, W, 3) uint8 RGB.
-
-        Raises:
-            DataError: it cannot be read; the file, and record or sample, is named.
-        """
-        ...
-
-    def identity(self, index: int) -> str:
-        """Whom it shows; empty where that is unknown."""
-        ...
-
-
-class _People:
-    """Names and codes, the same for every source."""
-
-    def __init__(self, identities: Sequence[str]) -> None:
-        known: dict[str, int] = {}
-        codes = [known.setdefault(name, len(known)) if name else -1 for name in identities]
-        self.codes = np.array(codes, np.int64)
-        self.names = tuple(known)
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def identity(self, index: int) -> str:
-        """Whom a picture shows; empty where that is unknown."""
-        code = int(self.codes[index])
-        return self.names[code] if code >= 0 else ""
-
-
-class ManifestPictures(_People):
+class ManifestPictures(PictureSource):
     """Pictures in files.
 
     Args:
@@ -79,9 +45,7 @@ class ManifestPictures(_People):
         DataError: no such column, or a path outside the root.
     """
 
-    def __init__(
-        self, path: str | Path, *, identity: str = "identity", root: str | Path | None = None
-    ) -> None:
+    def __init__(self, path: str | Path, *, identity: str = IDENTITY, root: str | Path | None = None) -> None:
         table = read_table(path)
         missing = [name for name in ("path", identity) if name not in table.header]
         if missing:
@@ -94,15 +58,27 @@ class ManifestPictures(_People):
             raise DataError(
                 f"{path}: {row_list(outside)} has no path in the root", expected=f"a path in {self.root}"
             )
-        super().__init__([cell.strip() for cell in columns[identity]])
+        people = Coded.of([cell.strip() for cell in columns[identity]])
+        super().__init__(Path(path), table.sha256, {identity: people}, identity)
 
-    def read(self, index: int) -> np.ndarray:
-        """A picture: (H, W, 3) uint8 RGB."""
-        return _rgb(self.root / self.paths[index], "")
+    def place(self, index: int) -> str:
+        """The picture's file."""
+        return str(self.root / self.paths[index])
+
+    def encoded(self, index: int) -> bytes:
+        """The bytes of the file."""
+        try:
+            return (self.root / self.paths[index]).read_bytes()
+        except OSError as exc:
+            raise DataError(f"cannot read {self.place(index)}", got=exc.strerror or str(exc)) from exc
+
+    def image(self, index: int) -> np.ndarray:
+        """A picture as it was saved; see ``Images``."""
+        return read(self.root / self.paths[index]).image
 
 
-class RecordPictures(_People):
-    """Pictures in a ``.rec``, without unpacking it.
+class RecordPictures(PictureSource):
+    """Pictures in a ``.rec``, without unpacking it. Its only column is ``identity``, numbers as text.
 
     Args:
         path: the ``.rec``.
@@ -116,62 +92,59 @@ class RecordPictures(_People):
         found = read_keys(self._reader)
         self.keys = found.keys
         numbers, codes = np.unique(found.identities, return_inverse=True)
-        super().__init__([])
-        self.codes, self.names = codes.astype(np.int64), tuple(map(str, numbers.tolist()))
+        people = Coded(codes.astype(np.int32), tuple(map(str, numbers.tolist())))
+        digest = hashlib.sha256(self._reader.digest().encode())
+        for array in (found.keys, found.identities):
+            digest.update(np.ascontiguousarray(array, "<i8").data)
+        super().__init__(self._reader.path, digest.hexdigest(), {IDENTITY: people}, IDENTITY)
 
-    def read(self, index: int) -> np.ndarray:
-        """A picture: (H, W, 3) uint8 RGB."""
-        key = int(self.keys[index])
-        return _rgb(self._reader.record(key).data, f"{self._reader.path}: record {key}")
+    def place(self, index: int) -> str:
+        """File and key of the picture's record."""
+        return f"{self._reader.path}: record {int(self.keys[index])}"
+
+    def encoded(self, index: int) -> bytes:
+        """The bytes of a picture."""
+        return self._reader.record(int(self.keys[index])).data
 
 
-class ShardPictures(_People):
-    """Pictures in tar shards, in any order. Opening it reads every sample's JSON once.
+def open_pictures(
+    path: str | Path, *, identity: str = IDENTITY, columns: Sequence[str] = ()
+) -> PictureSource:
+    """The source for a path: ``.rec``, an index of shards, a folder with one of both, or a manifest.
 
     Args:
-        path: the index of the shards, or its folder.
+        path: what holds the pictures.
         identity: the column that names the person.
-
-    Raises:
-        DataError: damaged, or samples without that column.
-    """
-
-    def __init__(self, path: str | Path, *, identity: str = "identity") -> None:
-        self._set = ShardSet(path)
-        if identity not in self._set.index.job.columns:
-            there = ", ".join(self._set.index.job.columns)
-            raise DataError(f"{self._set.path} has no column {identity}", got=there)
-        counts = [shard.n for shard in self._set.index.shards]
-        self._first = np.concatenate([[0], np.cumsum(counts)])
-        places = ((shard, place) for shard, n in enumerate(counts) for place in range(n))
-        super().__init__([str(self._set.columns(*place).get(identity, "")).strip() for place in places])
-
-    def read(self, index: int) -> np.ndarray:
-        """A picture: (H, W, 3) uint8 RGB."""
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        shard = int(np.searchsorted(self._first, index, side="right")) - 1
-        sample = self._set.sample(shard, index - int(self._first[shard]))
-        return _rgb(sample.data, f"{self._set.index.shards[shard].file}: {sample.key}")
-
-
-def open_pictures(path: str | Path, *, identity: str = "identity") -> PictureSource:
-    """The source for a path: ``.rec``, an index or folder of shards, or a manifest.
+        columns: further ones, of shards.
 
     Raises:
         DataError: as the source does.
     """
     path = Path(path)
+    if path.is_dir() and not list(path.glob(f"*{SUFFIX}")):
+        path = _only_rec(path)
     if path.suffix.lower() == ".rec":
+        if identity != IDENTITY:
+            raise DataError(f"{path} has no column {identity}", got=IDENTITY, fix=f"use {IDENTITY}")
         return RecordPictures(path)
     if path.is_dir() or path.name.endswith(SUFFIX):
-        return ShardPictures(path, identity=identity)
+        return ShardPictures(path, identity=identity, columns=columns)
     return ManifestPictures(path, identity=identity)
 
 
-def _rgb(picture: Path | bytes, where: str) -> np.ndarray:
-    try:
-        image = to_uint8(read(picture).image)
-    except DataError as exc:
-        raise DataError(f"{where}: {exc}" if where else str(exc)) from exc
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+def is_packed(path: str | Path) -> bool:
+    """Whether a path is of packed pictures, not of a manifest."""
+    path = Path(path)
+    return path.suffix.lower() == ".rec" or path.name.endswith(SUFFIX) or path.is_dir()
+
+
+def _only_rec(folder: Path) -> Path:
+    found = sorted(folder.glob("*.rec"))
+    if len(found) != 1:
+        raise DataError(
+            f"{folder} holds no set of pictures",
+            expected=f"one NAME.rec, or shards with their NAME{SUFFIX}",
+            got=", ".join(file.name for file in found) or "neither",
+            fix="name the manifest itself, or pack one with: vnvision data pack",
+        )
+    return found[0]

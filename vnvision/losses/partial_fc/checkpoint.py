@@ -26,7 +26,11 @@ def state_shard(layer: PartialFC, step: int) -> tuple[dict[str, torch.Tensor], S
     Returns:
         Tensors ``weight`` and ``state.<entry>`` with a row a centre; ``scalar.<entry>``, ``head.<name>`` and
         ``head_state.<parameter>.<entry>``, the same on every rank. And what the file says of itself.
+
+    Raises:
+        DataError: the last batch, not yet checked, was bad; the same on every rank.
     """
+    layer.settle()
     rows, shard = layer.rows, layer.shard
     tensors = {"weight": rows.weight}
     tensors |= {f"state.{name}": value for name, value in rows.state().items()}
@@ -61,6 +65,9 @@ def save_shard(layer: PartialFC, folder: Path, step: int) -> Path:
         layer: between steps.
         folder: made where missing.
         step: optimiser steps done.
+
+    Raises:
+        DataError: the last batch, not yet checked, was bad; the same on every rank.
     """
     tensors, facts = state_shard(layer, step)
     path = folder / f"centres-{facts.start:010d}-{facts.end - 1:010d}.safetensors"

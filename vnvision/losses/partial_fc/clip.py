@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 if TYPE_CHECKING:
     from vnvision.losses.partial_fc.layer import PartialFC
@@ -25,18 +26,16 @@ def clip_grad_norm_(shared: Iterable[torch.Tensor], layer: PartialFC, max_norm: 
     Returns:
         The joint norm before, a scalar, the same on all ranks.
     """
-    common = [p.grad for p in (*shared, *layer.head.parameters()) if p.grad is not None]
-    centres = layer.sampled.grad
-    total = layer.weight.new_zeros(())
+    parameters = [*shared, *layer.head.parameters()]
+    common, centres = [p.grad for p in parameters if p.grad is not None], layer.sampled.grad
+    square = layer.weight.new_zeros(())
     if centres is not None:
-        total += torch.linalg.vector_norm(centres).square()
-    total = layer.ranks.add(total)
-    for grad in common:
-        total = total + torch.linalg.vector_norm(grad).square().to(total)
-    norm = total.sqrt()
-    factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
-    for grad in common if centres is None else [*common, centres]:
-        grad.mul_(factor.to(grad.device))
+        square += torch.linalg.vector_norm(centres).square()
+    layer.ranks.add(square)
+    if common:
+        square = square + get_total_norm(common).square().to(square)
+    norm = square.sqrt()
+    clip_grads_with_norm_([*parameters, layer.sampled], max_norm, norm)
     return norm
 
 
@@ -50,5 +49,6 @@ def share_overflow(layer: PartialFC) -> None:
     bad = layer.weight.new_zeros(1)
     if grad is not None and grad.numel():
         bad += 1.0 - torch.isfinite(grad.sum()).to(bad)
-    if layer.ranks.add(bad).item() > 0 and grad is not None:
-        grad[:1] = torch.inf
+    layer.ranks.add(bad)
+    if grad is not None:
+        grad[:1].masked_fill_(bad > 0, torch.inf)

@@ -28,19 +28,17 @@ class ShardedCrossEntropy(torch.autograd.Function):
         """
         largest = ranks.largest(logits.amax(dim=1))
         share = logits.sub(largest[:, None]).exp_()
-        held = (column >= 0).nonzero()[:, 0]
-        both = torch.zeros(2, len(logits), dtype=logits.dtype, device=logits.device)
-        both[0] = share.sum(dim=1)
-        both[1, held] = logits[held, column[held]] - largest[held]
-        total, own = ranks.add(both)
+        held, index = column >= 0, column.clamp(min=0)[:, None]
+        own = torch.where(held, logits.gather(1, index)[:, 0] - largest, 0.0)
+        total, own = ranks.add(torch.stack((share.sum(dim=1), own)))
         share.div_(total[:, None])
-        ctx.save_for_backward(share, held, column[held])
+        ctx.save_for_backward(share, held, index)
         return (total.log() - own).mean()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         """Worked out in place: a second backward pass through the same graph is refused by torch."""
-        share, held, column = ctx.saved_tensors
-        share[held, column] -= 1.0
+        share, held, index = ctx.saved_tensors
+        share.scatter_(1, index, share.gather(1, index) - held[:, None].to(share))
         return share.mul_(grad / len(share)), None, None

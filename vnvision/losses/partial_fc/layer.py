@@ -10,6 +10,7 @@ import torch
 
 from vnvision.losses.margin.head import MarginHead
 from vnvision.losses.partial_fc import checkpoint, checks, identities
+from vnvision.losses.partial_fc.batches import BatchCheck
 from vnvision.losses.partial_fc.collectives import GatherEmbeddings, Ranks
 from vnvision.losses.partial_fc.lending import attach
 from vnvision.losses.partial_fc.loss import autocast_type, compare_shard, sharded_loss
@@ -70,6 +71,7 @@ class PartialFC(torch.nn.Module):
         self.head, self.n_classes, self.dim, self.sub_centres = head, n_classes, dim, sub_centres
         self.sample_rate, self.filter_cosine, self.seed = float(sample_rate), filter_cosine, seed
         self.ranks = Ranks.of(group)
+        self.batches = BatchCheck(dim, self.ranks)
         self.generation = 0  # how often identities were added
         width = sub_centres * dim
         first = first_rows(self.shard, width, self._key(_FIRST, 0)).view(-1, dim)
@@ -121,13 +123,13 @@ class PartialFC(torch.nn.Module):
                 one step share it; each compares also the classes that those before it drew.
 
         Raises:
-            DataError: shapes or classes are wrong on any rank; the same on all.
+            DataError: shapes or classes are wrong on any rank; the same on all. See ``BatchCheck`` for when.
             ConfigError: sampling without ``step`` or without ``attach``.
         """
         sampling = self.training and self.rows.sampling
         if sampling:
             checks.check_ready(step, self.rows.optimiser)
-        checks.check_batch(embeddings, target, self.dim, self.n_classes, step, self.ranks)
+        embeddings, target = self.batches(embeddings, target, self.n_classes, step)
         low = autocast_type(embeddings.device.type)
         with torch.autocast(embeddings.device.type, enabled=False):
             everyone = GatherEmbeddings.apply(embeddings, self.ranks).to(self.weight.dtype)
@@ -144,12 +146,18 @@ class PartialFC(torch.nn.Module):
             )
             return sharded_loss(self.head, comparison, self.ranks, self.filter_cosine)
 
+    def settle(self) -> None:
+        """Check the last batch, as ``forward`` does the one before; for a GPU, at the end of a training."""
+        self.batches.settle()
+
     def add_identities(self, count: int, centres: torch.Tensor | None = None) -> range:
         """Append classes, between steps, the same on every rank; see ``identities.add``."""
+        self.batches.settle()
         return identities.add(self, count, centres, self._key(_FIRST, self.generation + 1))
 
     def remove_identities(self, classes: Sequence[int]) -> torch.Tensor:
         """Take classes out, between steps, the same on every rank; see ``identities.remove``."""
+        self.batches.settle()
         return identities.remove(self, classes)
 
     def save_shard(self, folder: str | Path, *, step: int) -> Path:

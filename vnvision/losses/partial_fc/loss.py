@@ -67,9 +67,8 @@ def too_near(comparison: Comparison, filter_cosine: float) -> torch.Tensor:
     Two Birds with One Stone"). A row's own class is never among them.
     """
     near = comparison.cosines.detach() > filter_cosine
-    held = (comparison.column >= 0).nonzero()[:, 0]
-    near[held, comparison.column[held]] = False
-    return near
+    index, elsewhere = comparison.column.clamp(min=0)[:, None], comparison.column < 0
+    return near.scatter_(1, index, near.gather(1, index) & elsewhere[:, None])
 
 
 def autocast_type(device_type: str) -> torch.dtype | None:

@@ -8,6 +8,7 @@ import torch
 
 from vnvision.losses.margin.centres import SPREAD
 from vnvision.losses.partial_fc.sharding import Shard
+from vnvision.losses.splitmix import STRIDE, mix_, shifted
 
 _BLOCK = 1024  # classes that are drawn together at the start
 
@@ -21,18 +22,13 @@ def keyed_number(*parts: int) -> int:
 def drawn(shard: Shard, rate: float, key: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """Every class on its own with chance ``rate``, whatever rank holds it and on any device.
 
-    The c-th number of SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators")
-    started at ``key`` decides on class c.
+    The c-th number of the SplitMix64 stream started at ``key`` decides on class c.
 
     Returns:
         (classes in the shard,) bool.
     """
     state = torch.arange(shard.start + 1, shard.end + 1, device=device)
-    state.mul_(_signed(0x9E3779B97F4A7C15)).add_(key)  # int64 arithmetic wraps, as wanted
-    state.bitwise_xor_(_shifted(state, 30)).mul_(_signed(0xBF58476D1CE4E5B9))
-    state.bitwise_xor_(_shifted(state, 27)).mul_(_signed(0x94D049BB133111EB))
-    state.bitwise_xor_(_shifted(state, 31))
-    return _shifted(state, 11) < int(rate * 2**53)
+    return shifted(mix_(state.mul_(STRIDE).add_(key)), 11) < int(rate * 2**53)
 
 
 def sample(shard: Shard, targets: torch.Tensor, rate: float, key: int) -> torch.Tensor:
@@ -47,10 +43,11 @@ def sample(shard: Shard, targets: torch.Tensor, rate: float, key: int) -> torch.
     Returns:
         (S,) int64 positions within the shard, ascending; at least one.
     """
-    chosen = drawn(shard, rate, key, targets.device)
-    here = targets[(targets >= shard.start) & (targets < shard.end)] - shard.start
-    chosen[here] = True
-    index = chosen.nonzero()[:, 0]
+    chosen = drawn(Shard(shard.start, shard.end + 1), rate, key, targets.device)
+    here = (targets >= shard.start) & (targets < shard.end)
+    # One slot more, for classes held elsewhere: to leave their rows out, a GPU's host would have to wait.
+    chosen.index_fill_(0, torch.where(here, targets - shard.start, len(shard)), True)
+    index = chosen[:-1].nonzero()[:, 0]  # the one wait: how many were drawn sizes all that follows
     return index if len(index) else index.new_zeros(1)
 
 
@@ -73,13 +70,3 @@ def first_rows(shard: Shard, width: int, key: int) -> torch.Tensor:
         part = values[low - block * _BLOCK : high - block * _BLOCK]
         torch.mul(part, SPREAD, out=rows[low - shard.start : high - shard.start])
     return rows
-
-
-def _signed(value: int) -> int:
-    """64 bits read as a signed number."""
-    return value - 2**64 if value >= 2**63 else value
-
-
-def _shifted(state: torch.Tensor, bits: int) -> torch.Tensor:
-    """Shifted right, zeros coming in."""
-    return (state >> bits).bitwise_and_((1 << (64 - bits)) - 1)

@@ -164,6 +164,34 @@ def test_bad_input_on_one_rank_is_the_same_error_on_all(ranks):
     assert said["afterwards"] > 0  # nobody hangs, and the next batch goes through
 
 
+def test_a_bad_batch_read_late_is_the_same_error_on_all_and_nobody_hangs(ranks):
+    one, two = ranks[1]["late_errors"], ranks[2]["late_errors"]
+    said = one["said"]
+    assert said == two["said"]
+    for key, value in one["net"].items():  # the steps in between were taken together
+        assert torch.equal(value, two["net"][key]), key
+    names = ("high", "unknown", "dim", "rows", "float", "empty", "batch", "step")
+    for step, name in enumerate(names, 1):
+        taken, text, after = said[name]
+        assert taken > 0
+        assert after > 0
+        if name in ("dim", "rows", "float", "empty"):
+            assert text.startswith(
+                f"DataError: embeddings and classes on rank 1 at step {step} do not fit Partial FC: expected"
+            )
+    assert (
+        said["high"][1] == "DataError: class on rank 1 at step 1 out of range: expected 0 to 12, got 1 to 13"
+    )
+    assert said["unknown"][1].endswith("expected 0 to 12, got -1 to 2")
+    assert said["batch"][1] == "DataError: batch size of the ranks: expected the same on all, got [3, 2]"
+    assert said["step"][1] == "DataError: step of the ranks: expected the same on all, got [20, 21]"
+    assert min(said["all smaller"]) > 0
+    assert said["all others"][0] == "DataError: batch size of the ranks: expected the same on all, got [4, 1]"
+    assert said["all others"][1] > 0
+    assert said["save"][0] > 0
+    assert "class on rank 1 at step 7 out of range" in said["save"][1]
+
+
 def test_autocast_multiplies_in_bfloat16_and_sums_in_float32(ranks):
     for rank in (1, 2):
         seen = ranks[rank]["low_precision"]

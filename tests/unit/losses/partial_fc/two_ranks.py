@@ -205,6 +205,49 @@ def errors():
     return said
 
 
+def late_errors():
+    """Bad batches on rank 1 where facts are read a batch late, as on a GPU: losses and what is said."""
+    training, said, step = Training(13), {}, 0
+    layer = training.layer
+    layer.batches.deferred = True
+    x, good = torch.randn(4, INPUTS, dtype=torch.float64), torch.tensor([1, 2, 3, 4])
+
+    def run(rows=slice(0, 3), change=None, at=None):
+        e, target = training.model(x[rows]), good[rows]
+        if change is not None and training.rank == 1:
+            e, target = change(e, target)
+        try:
+            loss = layer(e, target, step if at is None else at[training.rank])
+        except VnvisionError as exc:
+            return f"{type(exc).__name__}: {exc}"
+        training.optimiser.zero_grad()
+        loss.backward()
+        training.optimiser.step()
+        return loss.item()
+
+    cases = {
+        "high": lambda e, t: (e, torch.tensor([1, 2, 13])),
+        "unknown": lambda e, t: (e, torch.tensor([1, 2, -1])),
+        "dim": lambda e, t: (e[:, :5], t),
+        "rows": lambda e, t: (e, t[:2]),
+        "float": lambda e, t: (e, t.float()),
+        "empty": lambda e, t: (e[:0], t[:0]),
+        "batch": lambda e, t: (e[:2], t[:2]),
+    }
+    said["first"] = run()
+    for step, (name, change) in enumerate(cases.items(), 1):  # noqa: B007
+        said[name] = [run(change=change), run(), run()]
+    said["step"] = [run(at=(20, 21)), run(), run()]
+    said["all smaller"] = [run(slice(0, 2)), run(slice(0, 2))]
+    said["all others"] = [run(slice(0, 4 - 3 * training.rank)), run(slice(0, 2))]
+    said["save"] = [run(slice(0, 2), lambda e, t: (e, t + 12))]
+    try:
+        layer.settle()
+    except VnvisionError as exc:
+        said["save"].append(str(exc))
+    return {"said": said, "net": training.net.state_dict()}
+
+
 def low_precision():
     training = Training(13, dtype=torch.float32)
     x, target = batch(0, 13, torch.float32)
@@ -239,6 +282,7 @@ def scenarios(folder):
         "clipped": clipped,
         "overflowed": overflowed,
         "errors": errors,
+        "late_errors": late_errors,
         "low_precision": low_precision,
     }
     for head in HEADS:
