@@ -54,7 +54,10 @@ class OnnxRuntimeEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._errors = _errors(ort)
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            # Its fallback prints to standard output and tries the same provider once more.
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except self._errors as exc:
             raise base.damaged(path, self.name, exc) from exc
         inputs = self._session.get_inputs()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vnvision.engines import base
+from vnvision.engines.openvino_shapes import check_shapes
 from vnvision.errors import MissingExtraError, ModelError
 
 _TELEMETRY = "openvino_telemetry"
@@ -89,6 +90,7 @@ class OpenVinoEngine:
             self._core = shared_core()
             self._model = self._core.read_model(path)
             self.input_shape = base.check_input(path, [_input(item) for item in self._model.inputs])
+            check_shapes(path, self._model, self.input_shape)
             compiled = self._compiled(hints)
             self._request = compiled.create_infer_request()
             self._threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
