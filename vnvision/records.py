@@ -265,6 +265,35 @@ class EvalReport(Record):
     warnings: tuple[str, ...] = ()
 
 
+class Judgement(Record):
+    """What an exported file's coarser numbers cost on pictures whose truth is known.
+
+    Attributes:
+        split: which pictures of the calibration manifest.
+        n: how many.
+        metric: accuracy, tar_fmr0.001, dice or map50.
+        original: of the trained network.
+        target: of the exported file, through its own engine and preprocessing.
+        change: target less original, paired, with its interval over groups where it can be resampled.
+        agreement: part of the pictures with the same answer; of masks the mean Dice between the two.
+        cosine_mean: of embeddings, between original and file.
+        cosine_min: its least value.
+        further: changes of other metrics, such as tar_fmr0.0001.
+    """
+
+    split: str
+    n: int = Field(ge=0)
+    manifest_sha256: Sha256
+    metric: str
+    original: float | None
+    target: float | None
+    change: Metric
+    agreement: float | None = None
+    cosine_mean: float | None = None
+    cosine_min: float | None = None
+    further: dict[str, float] = {}
+
+
 class TargetRecord(Record):
     """One exported file of a bundle."""
 
@@ -272,7 +301,11 @@ class TargetRecord(Record):
     engine: Literal[
         "onnxruntime", "openvino", "ncnn", "litert", "executorch", "mnn", "coreml", "rknn", "torch"
     ]
-    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    precision: Literal["fp32", "fp16", "int8-weights", "int8"] = "fp32"
+    proven_by: str = Field(default="", description="what ran the file in the parity gate")
+    p50_ms: float | None = Field(
+        default=None, gt=0, description="one picture on the exporting machine, preprocessing not counted"
+    )
     converter_took: tuple[Literal["range", "normalise", "colour", "layout"], ...] = Field(
         default=(), description="preprocessing steps inside the file, so that the runtime leaves them out"
     )
@@ -280,6 +313,7 @@ class TargetRecord(Record):
     calibration: Calibration = Calibration()
     operating_points: tuple[OperatingPoint, ...] = ()
     parity: dict[str, float] = {}
+    judged: Judgement | None = None
 
 
 class Licences(Record):

@@ -20,7 +20,8 @@ from vnvision.cli import (
     face_eval,
     face_gallery,
     face_sets,
-    models,
+    models_key,
+    models_verify,
     predict,
     quickstart,
     train,
@@ -38,7 +39,8 @@ app.command("train", context_settings={"ignore_unknown_options": False})(train.t
 app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
-app.command("models")(models.models)
+models_verify.app.command("key")(models_key.key)
+app.add_typer(models_verify.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 face.app.add_typer(face_data.app)

@@ -57,7 +57,8 @@ class BundleEmbedder:
         spec = manifest.task.preprocess
         # choose_target has checked that the record names an engine of ours.
         loaded = open_engine(bundle.file(record.file), record.engine, threads=threads)  # type: ignore[arg-type]
-        self._predictor = Predictor(manifest, chosen, loaded)
+        self._predictor = Predictor(manifest, chosen, loaded, signer=bundle.signer)
+        bundle.confirm()
         self._geometry = Preprocessor(
             PreprocessSpec(
                 size_px=spec.size_px,

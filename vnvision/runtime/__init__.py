@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from vnvision.engines import EngineName, open_engine
 from vnvision.imaging import read
@@ -11,7 +11,7 @@ from vnvision.runtime.bundle import Bundle, open_bundle
 from vnvision.runtime.predictor import Predictor, Reader
 from vnvision.runtime.target import choose_target
 
-__all__ = ["Bundle", "Predictor", "load_bundle", "open_bundle"]
+__all__ = ["Bundle", "Predictor", "load_bundle", "open_bundle", "open_target"]
 
 
 def load_bundle(
@@ -20,17 +20,20 @@ def load_bundle(
     engine: Literal["auto"] | EngineName = "auto",
     target: str | None = None,
     threads: int | None = None,
+    trusted: str | Path | None = None,
     reader: Reader = read,
 ) -> Predictor:
     """Verify a bundle and load it.
 
     Args:
         path: the bundle's folder.
-        engine: ``openvino``, ``onnxruntime``, or ``auto``: the first of these that is installed and that the
-            bundle has a file for.
-        target: a target's name in the manifest, where the bundle has several for one engine; without it the
-            first one listed.
+        engine: ``onnxruntime``, ``openvino``, ``ncnn``, ``mnn``, ``litert``, ``executorch``, ``torch``,
+            ``rknn``, or ``auto``: of the targets that an installed engine runs those of the highest
+            precision, and of these the one that was fastest when the bundle was written.
+        target: a target's name in the manifest; without it the engine's target of the highest precision.
         threads: how many threads one inference may use; None leaves it to the engine.
+        trusted: only load what one of these public keys signed, see ``open_bundle``; default: the folder that
+            ``VNVISION_TRUSTED_KEYS`` names.
         reader: how files become samples; ``IsolatedReader().read`` for files from strangers.
 
     Raises:
@@ -40,9 +43,28 @@ def load_bundle(
         MissingExtraError: the engine is not installed.
         ModelError: the engine cannot load the file.
     """
-    bundle = open_bundle(path)
-    chosen = choose_target(bundle, engine, target)
-    record = bundle.manifest.targets[chosen]
-    # choose_target has checked that the record names an engine of ours.
-    loaded = open_engine(bundle.file(record.file), record.engine, threads=threads)  # type: ignore[arg-type]
-    return Predictor(bundle.manifest, chosen, loaded, reader=reader)
+    bundle = open_bundle(path, trusted=trusted)
+    return open_target(bundle, choose_target(bundle, engine, target), threads=threads, reader=reader)
+
+
+def open_target(
+    bundle: Bundle, target: str, *, threads: int | None = None, reader: Reader = read
+) -> Predictor:
+    """Load one target of a verified bundle.
+
+    Args:
+        bundle: what ``open_bundle`` gave.
+        target: its name in the manifest.
+        threads: how many threads one inference may use; None leaves it to the engine.
+        reader: how files become samples.
+
+    Raises:
+        ConfigError: its engine is none of ours (CoreML runs on Apple's machines only).
+        MissingExtraError: the engine is not installed.
+        ModelError: the engine cannot load the file.
+    """
+    record = bundle.manifest.targets[target]
+    loaded = open_engine(bundle.file(record.file), cast(EngineName, record.engine), threads=threads)
+    predictor = Predictor(bundle.manifest, target, loaded, reader=reader, signer=bundle.signer)
+    bundle.confirm()  # the engine has read its files once more
+    return predictor

@@ -3,58 +3,130 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from vnvision.atomic import sha256_file
 from vnvision.errors import BundleError
 from vnvision.records import SCHEMA_VERSION, BundleManifest
+from vnvision.runtime.guard import plain, strict_json
+from vnvision.runtime.guard.contents import check_contents
+from vnvision.runtime.guard.folder import check_files, check_names
+from vnvision.runtime.guard.keys import TrustedKeys, demanded
+from vnvision.runtime.guard.names import MANIFEST, MANIFEST_HASH
+from vnvision.runtime.guard.refusal import FIX, UnfitError, refused, shown, unfit
+from vnvision.runtime.guard.seal import check_signature
+from vnvision.runtime.picture_quality import MEASURES
 from vnvision.runtime.scope import ScopeGate
 
-MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
-_FIX = "copy or export the bundle again"
+__all__ = ["MANIFEST", "MANIFEST_HASH", "Bundle", "open_bundle", "scope_gate", "verified"]
+
+_MOST_MANIFEST = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A verified bundle folder."""
+    """A verified bundle folder.
+
+    What is guaranteed: every file had the hash in ``manifest``, names and contents are within the limits of
+    ``vnvision.runtime.guard``, and, where ``signer`` is not None, the holder of that key signed this very
+    manifest. Engines read the files once more, by name: call ``confirm`` when they have. What happens to a
+    file after that is not seen, and OpenVINO maps weights instead of copying them, so keep bundles where
+    strangers cannot write.
+
+    What is not: memory and time of the inference itself. Sizes written in the files are limited, what many
+    layers make of each other is not. Run models of strangers in a process with a memory limit.
+
+    Attributes:
+        root: the folder.
+        manifest: what it says of itself.
+        digest: SHA-256 of ``manifest.json``: one value that stands for all of the bundle.
+        signer: fingerprint of the trusted key that signed it; None where none was asked for.
+        stamps: what each file and folder was when it was verified, by relative name.
+    """
 
     root: Path
     manifest: BundleManifest
+    digest: str = ""
+    signer: str | None = None
+    stamps: Mapping[str, plain.Stamp] = field(default_factory=dict, repr=False)
+
+    @property
+    def signed(self) -> bool:
+        """A trusted key has signed it. A signature that nobody asked for counts as none."""
+        return self.signer is not None
 
     def file(self, name: str) -> Path:
         """Where a file of the manifest lies."""
         return self.root / name
 
+    def confirm(self) -> None:
+        """Refuse a bundle whose files are no longer those that were verified.
 
-def open_bundle(path: str | Path) -> Bundle:
+        Costs a look at each file, not its bytes. A file that was exchanged and put back is noticed as well,
+        on file systems that keep ``ctime``.
+
+        Raises:
+            BundleError: naming the file.
+        """
+        for name, before in self.stamps.items():
+            try:
+                same = plain.stamp(self.root / name) == before
+            except OSError:
+                same = False
+            if not same:
+                raise refused(
+                    self.root,
+                    f"was changed while it was opened: {shown(name)}",
+                    f"bị thay đổi trong lúc đang mở: {name}",
+                    fix="open it again, from a folder that only you can write to",
+                )
+
+
+def open_bundle(path: str | Path, *, trusted: str | Path | None = None) -> Bundle:
     """Open a bundle folder and verify all of it.
 
     ``manifest.sha256`` holds the hash of ``manifest.json``, which holds the hash of every other file.
+    ``manifest.sig``, where there is one, holds a signature over ``manifest.json``.
+
+    Args:
+        path: the folder.
+        trusted: a folder of public keys (``*.pem``), or one such file: only bundles that one of them signed
+            are opened. Default: the folder that ``VNVISION_TRUSTED_KEYS`` names; without either, bundles
+            open unsigned, and signatures are not looked at.
 
     Raises:
-        BundleError: naming the file, where the folder is no bundle, the manifest is malformed or of a newer
-            schema, or any file is missing, unlisted, changed, a link out of the folder or not a plain file.
+        BundleError: naming the file, where the folder is no bundle, the signature is missing, wrong or of an
+            unknown key, the manifest is malformed or of a newer schema, any file is missing, unlisted,
+            changed, a link out of the folder or not a plain file, or holds what no model of ours holds.
+        ConfigError: there are no trusted keys where they should be.
+        MissingExtraError: signatures are asked for, and ``cryptography`` is not installed.
     """
-    root = Path(path)
+    return verified(Path(path), demanded(trusted))
+
+
+def verified(root: Path, keys: TrustedKeys | None) -> Bundle:
+    """As ``open_bundle``, whatever the environment asks for; without keys signatures are not looked at."""
     if not (root / MANIFEST).is_file():
-        raise BundleError(f"{path} is not a bundle", expected=f"a folder with {MANIFEST}", fix=_FIX)
-    manifest = _read_manifest(root)
-    _check_names(root, manifest)
-    found = set(_files(root))
-    listed = set(manifest.files) | {MANIFEST, MANIFEST_HASH}
-    if missing := sorted(listed - found):
-        raise BundleError(f"bundle {root} lacks {', '.join(missing)}", fix=_FIX)
-    if extra := sorted(found - listed):
         raise BundleError(
-            f"bundle {root} holds files its manifest does not list: {', '.join(extra)}", fix="remove them"
+            f"{root} is not a bundle",
+            expected=f"a folder with {MANIFEST}",
+            fix=FIX,
+            vietnamese=f"{root} không phải là gói mô hình (thư mục có {MANIFEST})",
         )
-    if changed := [name for name, digest in manifest.files.items() if _hash(root, name) != digest]:
-        raise BundleError(f"bundle {root} was changed: {', '.join(changed)} has another SHA-256", fix=_FIX)
-    return Bundle(root, manifest)
+    data = _bytes(root, MANIFEST, _MOST_MANIFEST)
+    # First of all, so that of an unsigned bundle nothing but its length is believed.
+    signer = None if keys is None else check_signature(root, data, keys)
+    manifest = _parsed(root, data)
+    check_names(root, manifest)
+    stamps = check_files(root, manifest)
+    check_contents(root, manifest)
+    bundle = Bundle(root, manifest, hashlib.sha256(data).hexdigest(), signer, stamps)
+    bundle.confirm()
+    return bundle
 
 
 def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> ScopeGate | None:
@@ -69,23 +141,47 @@ def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> Scope
         return None
     path = model_file.parents[len(PurePosixPath(record.file).parts) - 1] / calibration.scope_file
     if not path.is_file() or sha256_file(path) != calibration.scope_sha256:
-        raise BundleError(f"bundle {manifest.name}: {path} is missing or was changed", fix=_FIX)
-    return ScopeGate.load(path)
+        raise BundleError(f"bundle {manifest.name}: {path} is missing or was changed", fix=FIX)
+    gate = ScopeGate.load(path)
+    _check_gate(gate, path)
+    return gate
 
 
-def _read_manifest(root: Path) -> BundleManifest:
-    data, wanted = _bytes(root, MANIFEST), _bytes(root, MANIFEST_HASH)
-    if wanted != hashlib.sha256(data).hexdigest().encode() + b"\n":
-        raise BundleError(
-            f"bundle {root} was changed: {MANIFEST} does not match {MANIFEST_HASH}",
-            expected=f"SHA-256 {wanted[:64].decode('ascii', errors='replace')}",
-            got=hashlib.sha256(data).hexdigest(),
-            fix=_FIX,
+def _check_gate(gate: ScopeGate, path: Path) -> None:
+    """Refuse a gate whose arrays do not fit each other, or by whose units every picture would be in scope."""
+    width, kept, looks = gate.centre.size, len(np.atleast_1d(gate.directions)), len(MEASURES) - 1
+    wanted = {"centre": (width,), "directions": (kept, width), "variances": (kept + 1,), "limit": (),
+              "look_centre": (looks,), "look_precision": (looks, looks), "units": (2,), "quality": (3,),
+              "facts": (3,)}  # fmt: skip
+    wrong = [name for name, shape in wanted.items() if getattr(gate, name).shape != shape]
+    if wrong or not (gate.variances > 0).all() or not (gate.units > 0).all():
+        got = ", ".join(f"{name} {getattr(gate, name).shape}" for name in wrong) or "spreads of 0 or less"
+        raise BundleError(f"the scope gate {path} does not fit together", got=got, fix=FIX)
+
+
+def _parsed(root: Path, data: bytes) -> BundleManifest:
+    wanted, got = _bytes(root, MANIFEST_HASH, 4096), hashlib.sha256(data).hexdigest()
+    if wanted != got.encode() + b"\n":
+        raise refused(
+            root,
+            f"was changed: {MANIFEST} does not match {MANIFEST_HASH}",
+            f"đã bị thay đổi: {MANIFEST} không khớp với {MANIFEST_HASH}",
+            expected=f"SHA-256 {shown(wanted[:64].decode('ascii', errors='replace'))}",
+            got=got,
         )
-    version = _schema_version(data)
-    if version > SCHEMA_VERSION:
-        raise BundleError(
-            f"bundle {root} was made by a newer vnvision",
+    try:
+        manifest = strict_json.parse(data)
+    except UnfitError as exc:
+        problem = f"{root / MANIFEST} is not a valid BundleManifest: it {exc.problem}"
+        vi = f"gói mô hình {root}: tệp {MANIFEST} hỏng hoặc không hợp lệ"
+        raise BundleError(problem, expected=exc.expected, got=exc.got, fix=FIX, vietnamese=vi) from exc
+    # Before anything else: a newer schema has keys unknown here.
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise refused(
+            root,
+            "was made by a newer vnvision",
+            "do phiên bản vnvision mới hơn tạo ra; hãy cập nhật: pip install --upgrade vnvision",
             expected=f"schema_version up to {SCHEMA_VERSION}",
             got=str(version),
             fix="update with: pip install --upgrade vnvision",
@@ -93,64 +189,12 @@ def _read_manifest(root: Path) -> BundleManifest:
     return BundleManifest.from_json(data, str(root / MANIFEST), BundleError)
 
 
-def _schema_version(data: bytes) -> int:
-    """The version, looked up before anything else is: a newer schema has keys unknown here."""
+def _bytes(root: Path, name: str, most: int) -> bytes:
     try:
-        manifest = json.loads(data)
-    except (ValueError, RecursionError):
-        return 0  # the strict parser says what is wrong
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    return version if isinstance(version, int) else 0
-
-
-def _check_names(root: Path, manifest: BundleManifest) -> None:
-    """One spelling a file, inside the folder; the scope gate's hash must be the file's."""
-    for name in manifest.files:
-        plain = PurePosixPath(name)
-        if "\\" in name or plain.is_absolute() or ".." in plain.parts or str(plain) != name or name == ".":
-            raise BundleError(f"bundle {root} lists a file outside itself", got=repr(name), fix=_FIX)
-    for target, record in manifest.targets.items():
-        gate = record.calibration
-        if gate.scope_file is not None and manifest.files[gate.scope_file] != gate.scope_sha256:
-            raise BundleError(f"bundle {root}: target {target} expects another {gate.scope_file}", fix=_FIX)
-
-
-def _files(root: Path, below: str = "") -> Iterator[str]:
-    """Relative names of all files. Links may point to files inside the folder, and nowhere else."""
-    try:
-        entries = sorted(os.scandir(root / below), key=lambda entry: entry.name)
-    except OSError as exc:
-        raise BundleError(f"bundle {root}: cannot list {below or 'it'}", got=exc.strerror) from exc
-    for entry in entries:
-        name = f"{below}{entry.name}"
-        if entry.is_symlink():
-            goal = Path(entry.path).resolve()
-            if not goal.is_relative_to(root.resolve()):
-                raise BundleError(
-                    f"bundle {root}: {name} is a link out of the bundle", got=str(goal), fix=_FIX
-                )
-            if not goal.is_file():
-                raise BundleError(f"bundle {root}: {name} is a link to no file", got=str(goal), fix=_FIX)
-            yield name
-        elif entry.is_dir():
-            yield from _files(root, f"{name}/")
-        elif entry.is_file():
-            yield name
-        else:
-            raise BundleError(f"bundle {root}: {name} is not a plain file", fix=_FIX)
-
-
-def _hash(root: Path, name: str) -> str:
-    try:
-        return sha256_file(root / name)
-    except OSError as exc:
-        raise BundleError(f"bundle {root}: cannot read {name}", got=exc.strerror or str(exc)) from exc
-
-
-def _bytes(root: Path, name: str) -> bytes:
-    try:
-        return (root / name).read_bytes()
+        return plain.read(root / name, most)
     except FileNotFoundError as exc:
-        raise BundleError(f"bundle {root} lacks {name}", fix=_FIX) from exc
+        raise refused(root, f"lacks {name}", f"thiếu tệp {name}") from exc
+    except UnfitError as exc:
+        raise unfit(root, name, exc) from exc
     except OSError as exc:
         raise BundleError(f"bundle {root}: cannot read {name}", got=exc.strerror or str(exc)) from exc

@@ -40,6 +40,7 @@ class Predictor:
         engine: the loaded model.
         scope: the scope gate; read from the bundle where the target's calibration names one, unless given.
         reader: how files and bytes become samples; ``IsolatedReader().read`` for files from strangers.
+        signer: fingerprint of the trusted key that signed the bundle; None where none was asked for.
 
     Raises:
         BundleError: the task, or something the target asks for, is not supported here.
@@ -53,7 +54,9 @@ class Predictor:
         scope: ScopeGate | None = None,
         *,
         reader: Reader = read,
+        signer: str | None = None,
     ) -> None:
+        self.signer = signer
         self.read = reader
         record = manifest.targets[target]
         self.manifest = manifest

@@ -14,6 +14,9 @@ from vnvision.records import BundleManifest, TargetRecord
 from vnvision.runtime.bundle import Bundle
 from vnvision.spec import PreprocessSpec, TaskSpec
 
+PRECISIONS = ("fp32", "fp16", "int8-weights", "int8")
+"""The nearest to the original first."""
+
 DENSE = ("segmentation", "detection")
 """Tasks whose output is planes."""
 
@@ -23,7 +26,9 @@ def choose_target(bundle: Bundle, engine: str = "auto", target: str | None = Non
 
     Args:
         bundle: a verified bundle.
-        engine: an engine's name, or ``auto`` for the first installed one that has a target.
+        engine: an engine's name, or ``auto``: of the targets that an installed engine runs those of the
+            highest precision, and of these the one that was fastest when the bundle was written; where that
+            was not measured, the engine that comes first in ``ENGINES``.
         target: a target's name; it decides, and ``engine`` must agree with it.
 
     Raises:
@@ -37,10 +42,13 @@ def choose_target(bundle: Bundle, engine: str = "auto", target: str | None = Non
         raise ConfigError(f"bundle {name} has no target {target!r}", expected=", ".join(targets) or "none")
     allowed = {target: targets[target]} if target is not None else targets
     wanted = available_engines() if engine == "auto" and target is None else ENGINES
-    for candidate in wanted if engine == "auto" else (engine,):
-        for key, record in allowed.items():
-            if record.engine == candidate:
-                return key
+    able = [
+        key
+        for key, record in allowed.items()
+        if record.engine in wanted and engine in ("auto", record.engine)
+    ]
+    if able:
+        return min(able, key=lambda key: _preference(allowed[key], by_speed=engine == "auto"))
     got = ", ".join(f"{key} ({record.engine})" for key, record in allowed.items()) or "no target"
     if target is not None and engine != "auto":
         raise ConfigError(f"target {target!r} is not for {engine}", got=got)
@@ -52,23 +60,33 @@ def choose_target(bundle: Bundle, engine: str = "auto", target: str | None = Non
     )
 
 
-def remaining_preprocess(spec: PreprocessSpec, record: TargetRecord) -> PreprocessSpec:
-    """The preprocessing to do outside the file.
+def _preference(record: TargetRecord, *, by_speed: bool) -> tuple[int, float, int]:
+    """Sort key: precision, then speed where asked for and measured, then the order of engines."""
+    order = ENGINES.index(record.engine) if record.engine in ENGINES else len(ENGINES)
+    milliseconds = record.p50_ms if by_speed and record.p50_ms is not None else float("inf")
+    return PRECISIONS.index(record.precision), milliseconds, order
 
-    A converter that took in range and normalisation leaves levels as they are, only as float32.
+
+def remaining_preprocess(spec: PreprocessSpec, record: TargetRecord) -> PreprocessSpec:
+    """The preprocessing to do outside the file of a target, see ``remaining_spec``.
 
     Raises:
         BundleError: the file took in something else, which this runtime does not know how to leave out.
     """
-    took = set(record.converter_took)
-    if not took:
-        return spec
-    if took != {"range", "normalise"}:
+    if set(record.converter_took) not in (set(), {"range", "normalise"}):
         raise BundleError(
             f"{record.file} took in preprocessing that {record.engine} cannot leave out",
             expected="nothing, or range and normalise",
-            got=", ".join(sorted(took)),
+            got=", ".join(sorted(record.converter_took)),
         )
+    return remaining_spec(spec, record.converter_took)
+
+
+def remaining_spec(spec: PreprocessSpec, took: Sequence[str]) -> PreprocessSpec:
+    """The preprocessing that a converter left outside: all of it, or, of one that took in range and
+    normalisation, the same with levels as they are, only as float32."""
+    if not took:
+        return spec
     zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
     return spec.model_copy(update={"input_range": (0.0, 1.0), "mean": zeros, "std": ones})
 
@@ -138,16 +156,9 @@ class Runner:
         if spec.flip_average:
             np.copyto(batch[count:], batch[:count, :, :, ::-1])
         found = self.engine.run(batch)
-        outputs = found[0]
-        if outputs.shape[:2] != (views * count, self.width) or outputs.ndim != (4 if self.dense else 2):
-            raise ModelError(
-                f"the model of {self.name} gives the wrong output",
-                expected=f"({views * count}, {self.width}{', h, w' if self.dense else ''})",
-                got=str(outputs.shape),
-                fix="the manifest does not belong to this model",
-            )
+        check_outputs(found, self.name, rows=views * count, width=self.width, dense=self.dense)
         named = dict(zip(self.engine.output_names[1:], found[1:], strict=True))
-        whole = Outputs(outputs, named.get("features"), named.get("cam"))
+        whole = Outputs(found[0], named.get("features"), named.get("cam"))
         return whole if views == 1 else _averaged(whole, count)
 
     def batched(
@@ -172,6 +183,44 @@ class Runner:
             np.concatenate(answers),
             None if features[0] is None else np.concatenate(features),
             None if cams[0] is None else np.concatenate(cams),
+        )
+
+
+def check_outputs(found: Sequence[np.ndarray], name: str, *, rows: int, width: int, dense: bool) -> None:
+    """Refuse what a model gives where it is no answer to the pictures it was given.
+
+    NaN compares as false with every limit: it would pass for in scope, and below every threshold.
+
+    Args:
+        found: the engine's outputs, the answer first.
+        name: of the bundle, for messages.
+        rows: pictures in the batch.
+        width: second axis of the answer, see ``output_width``.
+        dense: the answer is planes.
+
+    Raises:
+        ModelError: another shape or type, or numbers that are not finite.
+    """
+    shapes = [np.shape(output) for output in found]
+    wanted_ndim = 4 if dense else 2
+    fits = bool(shapes) and shapes[0][:2] == (rows, width) and len(shapes[0]) == wanted_ndim
+    if not fits or any(shape[:1] != (rows,) for shape in shapes):
+        raise ModelError(
+            f"the model of {name} gives the wrong output",
+            expected=f"({rows}, {width}{', h, w' if dense else ''})",
+            got=", ".join(map(str, shapes[:4])) or "nothing",
+            fix="the manifest does not belong to this model",
+        )
+    kinds = [str(getattr(output, "dtype", type(output).__name__)) for output in found]
+    if set(kinds) != {"float32"}:
+        raise ModelError(
+            f"the model of {name} gives another type", expected="float32", got=", ".join(kinds[:4])
+        )
+    if not all(np.isfinite(output).all() for output in found):
+        raise ModelError(
+            f"the model answered NaN or infinity ({name})",
+            fix="export the model again, or use another",
+            vietnamese=f"mô hình {name} cho kết quả không phải là số hữu hạn; hãy chép hoặc xuất lại gói",
         )
 
 
