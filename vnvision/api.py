@@ -94,20 +94,39 @@ def export(
     run: str | Path,
     *,
     targets: Sequence[str] = ("onnx", "openvino"),
+    half: bool = False,
+    int8: bool = False,
+    calibration: str | Path | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
+    **options: Any,
 ) -> Path:
     """Export a run's best model as a bundle whose every target was proven equal to it.
 
     Args:
         run: a run folder.
-        targets: file formats.
+        targets: formats (``onnx``, ``openvino``, ``ncnn``, ``mnn``, ``litert``, ``executorch``, ``coreml``,
+            ``torch``, ``rknn`` with ``chip``), or one of their precisions by name (``openvino-int8``).
+        half: half precision, of formats named without one.
+        int8: 8-bit integers, of formats named without a precision; needs ``calibration``.
+        calibration: a manifest with training and validation rows.
         out: bundle folder; default ``<run>/bundle``.
         overwrite: replace an existing bundle, once the new one is whole.
+        **options: ``chip``, ``n_calibration``, ``max_drop``, ``skip_refused``, ``sign``, see
+            ``vnvision.export.export_bundle``.
     """
     folder = Path(out) if out is not None else Path(run) / "bundle"
     module = _torch_layer("vnvision.export.run")
-    bundle: Path = module.export_run(Path(run), folder, targets=tuple(targets), overwrite=overwrite)
+    bundle: Path = module.export_run(
+        Path(run),
+        folder,
+        targets=tuple(targets),
+        half=half,
+        int8=int8,
+        calibration=None if calibration is None else Path(calibration),
+        overwrite=overwrite,
+        **options,
+    )
     return bundle
 
 

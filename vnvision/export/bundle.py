@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vnvision import atomic, runtime
-from vnvision.errors import ConfigError, ExportError
+from vnvision import atomic
+from vnvision.errors import ConfigError
 from vnvision.export.card import model_card
-from vnvision.export.gate import at_size, check_parity
+from vnvision.export.field import FieldPictures
+from vnvision.export.finished import checked_targets
 from vnvision.export.golden import golden_bytes
+from vnvision.export.judge import MAX_DROP, Judge, Original
+from vnvision.export.making import TargetMaker
 from vnvision.export.onnx import OPSET, to_onnx, with_explanation
 from vnvision.export.publish import staged
 from vnvision.export.reference import Reference
-from vnvision.export.result import TOLERANCES, GateResult
+from vnvision.export.result import GateResult
 from vnvision.export.targets import ONNX_FILE, Target, chosen_targets
-from vnvision.imaging import Preprocessor
 from vnvision.records import (
     BundleManifest,
     Calibration,
@@ -30,6 +31,7 @@ from vnvision.records import (
     OperatingPoint,
     TargetRecord,
 )
+from vnvision.runtime.signature import sign_bundle
 from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -56,6 +58,14 @@ def export_bundle(
     synthetic: bool = False,
     overwrite: bool = False,
     files: Mapping[str, str | Path] | None = None,
+    half: bool = False,
+    int8: bool = False,
+    chip: str | None = None,
+    pictures: FieldPictures | None = None,
+    max_drop: float = MAX_DROP,
+    skip_refused: bool = False,
+    time_it: bool = False,
+    sign: str | Path | None = None,
 ) -> BundleManifest:
     """Write a bundle whose every target is proven equal to ``module``.
 
@@ -69,7 +79,8 @@ def export_bundle(
         name: the model's name.
         golden_images: (N, h, w, C) uint8 at the model's size, see ``golden_images``.
         licences: of code, weights and training data.
-        targets: names out of ``TARGETS``; the canonical ``onnx`` is always among them.
+        targets: names out of ``TARGETS``, or formats as ``chosen_targets`` takes them; the canonical
+            ``onnx`` is always among them.
         calibration: goes into every target; its ``scope_file`` must be among ``files``.
         operating_points: thresholds, into every target.
         report: the evaluation, copied into the bundle and summed up in the card.
@@ -78,6 +89,17 @@ def export_bundle(
         synthetic: the model was trained on drawn images; said in large letters on the card.
         overwrite: replace an existing bundle, once the new one is whole.
         files: further files to carry, by name inside the bundle, such as ``report.html``.
+        half: of formats, the target in half precision.
+        int8: of formats, the target in 8-bit integers.
+        chip: of ``rknn``, its name.
+        pictures: what 8-bit ranges are measured on and 8-bit answers judged on; other reduced targets are
+            judged on them too, and get calibration and thresholds of their own.
+        max_drop: how far accuracy, TAR at FMR 1e-3, Dice or mAP of a judged target may fall.
+        skip_refused: leave a target that is refused or cannot be converted out, and say so under
+            ``provenance["refused"]``, instead of writing nothing at all.
+        time_it: measure each target's time (see ``TargetRecord.p50_ms``); the bundle's bytes then differ from
+            one export to the next.
+        sign: a private key's file, see ``runtime.signature``.
 
     Returns:
         The manifest as written.
@@ -87,14 +109,16 @@ def export_bundle(
         ConfigError: an unknown target, or a file name that a bundle cannot hold.
         MissingExtraError: a target's package is not installed.
     """
-    chosen = chosen_targets(targets)
+    chosen = chosen_targets(targets, half=half, int8=int8, chip=chip)
     extra = _checked_files(files or {}, chosen)
+    _check_pictures(chosen, pictures)
     out = Path(out).absolute()
     with staged(out, overwrite=overwrite) as folder:
-        module = with_explanation(module, task, golden_images)
-        reference = Reference(module, task, golden_images)
-        to_onnx(module, task, folder / ONNX_FILE, name=name)
-        results = _write_targets(chosen, folder, reference)
+        net = with_explanation(module, task, golden_images)
+        reference = Reference(net, task, golden_images)
+        to_onnx(net, task, folder / ONNX_FILE, name=name)
+        maker = TargetMaker(folder, net, task, reference, pictures, skip_refused=skip_refused)
+        results = maker.make(chosen)
         atomic.write_bytes(
             folder / GOLDEN, golden_bytes(reference.images, reference.outputs, reference.further)
         )
@@ -103,38 +127,56 @@ def export_bundle(
         for inside, source in extra.items():
             (folder / inside).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / inside)
+        made = {key: chosen[key] for key in results}
         manifest = BundleManifest(
             name=name,
             task=task,
             targets={
                 key: _record(target, results[key], calibration or Calibration(), operating_points)
-                for key, target in chosen.items()
+                for key, target in made.items()
             },
             golden=GOLDEN,
             files=_hashes(folder),
             licences=licences,
-            provenance={**(provenance or {}), "export": _versions(chosen)},
+            provenance={**(provenance or {}), "export": _versions(made), **maker.notes()},
             synthetic=synthetic,
         )
-        sizes = {key: _size(folder, target) for key, target in chosen.items()}
+        _save(folder, manifest)
+        judge = None
+        if pictures is not None and any(target.precision != "fp32" for target in made.values()):
+            judge = Judge(Original(module, task, name), pictures.judged, max_drop=max_drop)
+        checked, refused = checked_targets(
+            folder, reference, results, judge, skip_refused=skip_refused, time_it=time_it
+        )
+        for key in refused:
+            maker.remove(chosen[key])
+        provenance_ = {**manifest.provenance, **maker.notes(refused)}
+        manifest = manifest.model_copy(update={"targets": checked, "provenance": provenance_})
+        sizes = {key: _size(folder, chosen[key]) for key in checked}
         atomic.write_text(folder / CARD, model_card(manifest, report, results, sizes))
         manifest = manifest.model_copy(update={"files": _hashes(folder)})
-        manifest.save(folder / MANIFEST)
-        atomic.write_text(folder / MANIFEST_HASH, atomic.sha256_file(folder / MANIFEST) + "\n")
-        _self_check(folder, reference, results)
+        _save(folder, manifest)
+        if sign is not None:
+            sign_bundle(folder, sign)
     return manifest
 
 
-def _write_targets(chosen: Mapping[str, Target], folder: Path, reference: Reference) -> dict[str, GateResult]:
-    """Write each target and let it through the gate, the canonical ONNX first."""
-    results = {}
-    for key, target in chosen.items():
-        if target.write is not None:
-            target.write(folder / ONNX_FILE, folder)
-        result = check_parity(folder / target.file, key, target.engine, reference, target.precision)
-        result.require()
-        results[key] = result
-    return results
+def _save(folder: Path, manifest: BundleManifest) -> None:
+    """The manifest and its hash."""
+    manifest.save(folder / MANIFEST)
+    atomic.write_text(folder / MANIFEST_HASH, atomic.sha256_file(folder / MANIFEST) + "\n")
+
+
+def _check_pictures(chosen: Mapping[str, Target], pictures: FieldPictures | None) -> None:
+    """Refuse 8-bit targets without pictures, before anything is written."""
+    wanting = [key for key, target in chosen.items() if target.is_8_bit]
+    if wanting and pictures is None:
+        raise ConfigError(
+            f"8-bit targets need calibration images ({', '.join(wanting)})",
+            expected="a manifest with training and validation rows",
+            got="none",
+            fix="pass calibration=MANIFEST (--calibration MANIFEST)",
+        )
 
 
 def _record(
@@ -147,34 +189,10 @@ def _record(
         extra_files=target.extra_files,
         calibration=calibration,
         operating_points=tuple(points),
+        converter_took=target.converter_took,
+        proven_by=result.proven_by,
         parity=result.parity(),
     )
-
-
-def _self_check(folder: Path, reference: Reference, results: Mapping[str, GateResult]) -> None:
-    """Open the finished bundle as a user would, each target, and compare once more, geometry included.
-
-    The gate tested the files; this tests that ``runtime`` reads them with the preprocessing they need.
-    """
-    spec, images = reference.task.preprocess, list(reference.images)
-    aligned = spec.geometry == "align"  # golden images are aligned already and have no landmarks
-    preprocessor = Preprocessor(at_size(spec) if aligned else spec)
-    inputs = preprocessor.batch(images)
-    expected = reference.run(inputs)
-    if spec.flip_average:
-        expected = (expected + reference.run(np.ascontiguousarray(inputs[..., ::-1]))) / 2
-    for key, result in results.items():
-        with contextlib.closing(runtime.load_bundle(folder, target=key)) as predictor:
-            crops = [preprocessor.geometry(image) for image in images] if aligned else []
-            answers = predictor.logits_of_crops(crops) if aligned else predictor.logits(images)
-        gap = float(np.abs(answers - expected).max()) / reference.scale
-        limit = TOLERANCES[result.precision].relative
-        if not gap <= limit:
-            raise ExportError(
-                f"the finished bundle answers otherwise than the model through target {key}",
-                expected=f"a relative difference of at most {limit:g}",
-                got=f"{gap:.3g}",
-            )
 
 
 def _checked_files(files: Mapping[str, str | Path], chosen: Mapping[str, Target]) -> dict[str, Path]:
@@ -195,7 +213,8 @@ def _checked_files(files: Mapping[str, str | Path], chosen: Mapping[str, Target]
 def _hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the manifest's own two, by relative name."""
     names = (item.relative_to(folder).as_posix() for item in folder.rglob("*") if item.is_file())
-    return {name: atomic.sha256_file(folder / name) for name in sorted(names)}
+    own = {MANIFEST, MANIFEST_HASH}
+    return {name: atomic.sha256_file(folder / name) for name in sorted(names) if name not in own}
 
 
 def _size(folder: Path, target: Target) -> int:

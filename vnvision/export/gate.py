@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from vnvision.engines import Engine, EngineName, open_engine
+from vnvision.engines.rknn import NOT_PIXELS
 from vnvision.errors import MissingExtraError, VnvisionError
+from vnvision.export import faults
 from vnvision.export.diagnosis import DAMAGED, diagnose, shape_fault
 from vnvision.export.reference import Reference, spread
-from vnvision.export.result import TOLERANCES, GateResult, Precision, Tolerance
+from vnvision.export.result import NOT_RUN, TOLERANCES, EngineOrNone, GateResult, Precision, Tolerance
 from vnvision.imaging import Preprocessor
+from vnvision.runtime.target import remaining_spec
 from vnvision.spec import PreprocessSpec, TaskSpec
 
 
 def check_parity(
-    path: str | Path, target: str, engine: EngineName, reference: Reference, precision: Precision = "fp32"
+    path: str | Path,
+    target: str,
+    engine: EngineName,
+    reference: Reference,
+    precision: Precision = "fp32",
+    *,
+    took: tuple[Literal["range", "normalise"], ...] = (),
 ) -> GateResult:
     """Compare the file at ``path`` with the original model on the golden images.
 
@@ -32,6 +41,7 @@ def check_parity(
         engine: which engine runs it.
         reference: golden images and the original's outputs.
         precision: chooses the tolerance.
+        took: what the converter took in, which is then left out before the file.
 
     Returns:
         The figures; ``passed`` is False, with failures and a diagnosis, where the file must not ship.
@@ -42,14 +52,38 @@ def check_parity(
     found: dict[str, Any] = {"target": target, "engine": engine, "precision": precision}
     found |= {"n": len(reference.images), "scale": reference.scale}
     found["blind_to"] = reference.blind_to(TOLERANCES[precision].relative)
-    inputs = Preprocessor(at_size(reference.task.preprocess)).batch(list(reference.images))
+    spec = remaining_spec(at_size(reference.task.preprocess), took)
+    inputs = Preprocessor(spec).batch(list(reference.images))
     try:
         with contextlib.closing(open_engine(path, engine)) as session:
+            found["proven_by"] = session.name
             return GateResult(**found, **_compared(session, inputs, reference, TOLERANCES[precision]))
     except MissingExtraError:
         raise
     except VnvisionError as exc:
-        return GateResult(**found, failures=(f"it does not run ({exc})",), diagnosis=DAMAGED)
+        cause = faults.TWICE if NOT_PIXELS in str(exc) else DAMAGED
+        return GateResult(**found, failures=(f"it does not run ({exc})",), diagnosis=cause)
+
+
+def not_run(target: str, engine: EngineOrNone, precision: Precision, gap: float, scale: float) -> GateResult:
+    """The result of a file that runs on other machines only: what its converter could prove of it.
+
+    Args:
+        target: its name.
+        engine: what will run it.
+        precision: of its weights.
+        gap: the largest relative difference that the converter found in the finished file.
+        scale: spread of the original's outputs.
+    """
+    return GateResult(
+        target=target,
+        engine=engine,
+        precision=precision,
+        n=2,
+        scale=scale,
+        max_relative=gap,
+        proven_by=NOT_RUN,
+    )
 
 
 def _compared(

@@ -87,11 +87,11 @@ class Reference:
         _check_outputs(self.outputs, task)
         self.further: dict[str, np.ndarray] = {}
         if len(names) > 1:
-            self.further = dict(zip(names[1:], _outputs(whole, self.inputs)[1:], strict=True))
+            self.further = dict(zip(names[1:], network_outputs(whole, self.inputs)[1:], strict=True))
 
     def run(self, inputs: np.ndarray) -> np.ndarray:
         """Outputs (N, ...) float32 of the original model for normalised inputs (N, C, h, w)."""
-        return _outputs(self._model, inputs)[0]
+        return network_outputs(self._model, inputs)[0]
 
     @cached_property
     def scale(self) -> float:
@@ -125,7 +125,7 @@ class Reference:
         return {"labels": outputs[:, :labels], "sides": outputs[:, labels:]}
 
 
-def _outputs(model: torch.nn.Module, inputs: np.ndarray) -> list[np.ndarray]:
+def network_outputs(model: torch.nn.Module, inputs: np.ndarray) -> list[np.ndarray]:
     """Each output of a module over all inputs (N, C, h, w), float32."""
     import torch
 

@@ -13,7 +13,8 @@ from vnvision.engines import EngineName
 from vnvision.errors import ExportError
 from vnvision.spec import Record
 
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["fp32", "fp16", "int8-weights", "int8"]
+EngineOrNone = EngineName | Literal["coreml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,23 @@ class Tolerance:
 
 
 TOLERANCES: Mapping[Precision, Tolerance] = MappingProxyType(
-    {"fp32": Tolerance(relative=1e-3, cosine=0.99999), "fp16": Tolerance(relative=2e-2, cosine=0.999)}
+    {
+        "fp32": Tolerance(relative=1e-3, cosine=0.99999),
+        "fp16": Tolerance(relative=2e-2, cosine=0.999),
+        "int8-weights": Tolerance(relative=0.2, cosine=0.99),
+        "int8": Tolerance(relative=0.35, cosine=0.95),
+    }
 )
+"""On golden images; of 8-bit targets on validation pictures, and ``judge`` decides besides."""
+
+NOT_RUN = "nothing: it runs on other machines only; its program was read back and computed step by step"
 
 
 class GateResult(Record):
     """Figures of one target on the golden images. ``None``: not measured, or does not apply.
 
     Attributes:
+        proven_by: what ran the file.
         scale: spread of the original's outputs over the golden images; differences are relative to it.
         max_abs: largest absolute difference of any output.
         max_relative: ``max_abs / scale``.
@@ -56,8 +66,9 @@ class GateResult(Record):
     """
 
     target: str
-    engine: EngineName
+    engine: EngineOrNone
     precision: Precision = "fp32"
+    proven_by: str = ""
     n: int = Field(ge=2)
     scale: float
     max_abs: float | None = None

@@ -9,6 +9,7 @@ from vnvision.atomic import sha256_file
 from vnvision.data.manifest import Manifest
 from vnvision.errors import ModelError
 from vnvision.export.bundle import export_bundle
+from vnvision.export.field import N_CALIBRATION, FieldPictures
 from vnvision.export.golden import golden_images
 from vnvision.models.weights import OFFLINE
 from vnvision.records import Calibration, EvalReport, Licences
@@ -19,7 +20,16 @@ from vnvision.train.predictor import load_run
 N_GOLDEN = 8
 
 
-def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: bool = False) -> Path:
+def export_run(
+    run: Path,
+    out: Path,
+    *,
+    targets: tuple[str, ...],
+    calibration: Path | None = None,
+    n_calibration: int = N_CALIBRATION,
+    overwrite: bool = False,
+    **options: Any,
+) -> Path:
     """Write the bundle of a run's best checkpoint.
 
     Golden pictures of a synthetic set are its own; of any other set they are drawn patterns, since a
@@ -28,8 +38,13 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
     Args:
         run: a finished run folder.
         out: bundle folder.
-        targets: ``onnx``, ``openvino``.
+        targets: see ``vnvision.export.targets.chosen_targets``.
+        calibration: a manifest; what 8-bit ranges are measured on (training rows) and reduced targets judged
+            on (validation rows).
+        n_calibration: how many pictures ranges are measured on, at most.
         overwrite: replace an existing bundle.
+        **options: ``half``, ``int8``, ``chip``, ``max_drop``, ``skip_refused``, ``sign`` of
+            ``export_bundle``.
 
     Raises:
         ModelError: the run is not finished, or its scope gate was changed.
@@ -45,6 +60,9 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
     column = embedding["identity"] if embedding else "identity"
     manifest = open_data(predictor.config["data"], identity=column)
     synthetic = is_synthetic(manifest)
+    pictures = None
+    if calibration is not None:
+        pictures = FieldPictures.read(calibration, predictor.task.preprocess, n=n_calibration)
     export_bundle(
         predictor.net,
         predictor.task,
@@ -60,6 +78,9 @@ def export_run(run: Path, out: Path, *, targets: tuple[str, ...], overwrite: boo
         synthetic=synthetic,
         overwrite=overwrite,
         files=_further_files(run, predictor.calibration, synthetic),
+        pictures=pictures,
+        time_it=True,
+        **options,
     )
     return out
 

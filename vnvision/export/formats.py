@@ -1,0 +1,33 @@
+"""Names of formats, chips and options, as integrators know them from Ultralytics' exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CHIPS = ("rk3588", "rk3566", "rv1106")
+"""Rockchip's NPUs that ``rknn`` files are made for."""
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "tflite": "litert",
+        "mlpackage": "coreml",
+        "mlmodel": "coreml",
+        "pte": "executorch",
+        "pt2": "torch",
+        "torch.export": "torch",
+        "torch_export": "torch",
+        "trt": "engine",
+        "tensorrt": "engine",
+    }
+)
+"""Other names of a format."""
+
+NOT_HERE: Mapping[str, str] = MappingProxyType(
+    {
+        "engine": "TensorRT builds its file on the very GPU that runs it: export for onnx, then run "
+        "build_tensorrt.py of the kit there (vnvision export RUN --target onnx --kit onnx)",
+        "torchscript": "use torch (.pt2), which replaces TorchScript",
+    }
+)
+"""Formats that are known and not written, and what to do instead."""
