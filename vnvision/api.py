@@ -91,7 +91,7 @@ def evaluate(
 
 
 def export(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     *,
     targets: Sequence[str] = ("onnx", "openvino"),
     half: bool = False,
@@ -104,7 +104,7 @@ def export(
     """Export a run's best model as a bundle whose every target was proven equal to it.
 
     Args:
-        run: a run folder.
+        run: a run folder; of several the best on validation data that keeps ``max_ms`` and ``max_mb``.
         targets: formats (``onnx``, ``openvino``, ``ncnn``, ``mnn``, ``litert``, ``executorch``, ``coreml``,
             ``torch``, ``rknn`` with ``chip``), or one of their precisions by name (``openvino-int8``).
         half: half precision, of formats named without one.
@@ -113,20 +113,24 @@ def export(
         out: bundle folder; default ``<run>/bundle``.
         overwrite: replace an existing bundle, once the new one is whole.
         **options: ``chip``, ``n_calibration``, ``max_drop``, ``skip_refused``, ``sign``, see
-            ``vnvision.export.export_bundle``.
+            ``vnvision.export.export_bundle``; ``max_ms`` and ``max_mb``, what one picture may take on this
+            machine and one target's files may weigh.
     """
-    folder = Path(out) if out is not None else Path(run) / "bundle"
-    module = _torch_layer("vnvision.export.run")
-    bundle: Path = module.export_run(
-        Path(run),
-        folder,
-        targets=tuple(targets),
-        half=half,
-        int8=int8,
-        calibration=None if calibration is None else Path(calibration),
-        overwrite=overwrite,
-        **options,
-    )
+    runs = [Path(run)] if isinstance(run, str | Path) else [Path(one) for one in run]
+    if not runs:
+        raise ConfigError("no run to export", expected="one run folder or more")
+    options |= {
+        "targets": tuple(targets),
+        "half": half,
+        "int8": int8,
+        "calibration": None if calibration is None else Path(calibration),
+        "overwrite": overwrite,
+    }
+    folder = Path(out) if out is not None else runs[0] / "bundle"
+    if len(runs) == 1 and not {"max_ms", "max_mb"} & set(options):
+        bundle: Path = _torch_layer("vnvision.export.run").export_run(runs[0], folder, **options)
+    else:
+        bundle = _torch_layer("vnvision.export.fitting").export_fitting(runs, folder, **options)
     return bundle
 
 

@@ -17,22 +17,26 @@ _TARGETS = (
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="run folder")],
+    run: Annotated[
+        list[Path], typer.Argument(help="run folder; of several the best one within --max-ms and --max-mb")
+    ],
     target: Annotated[list[str] | None, typer.Option("--target", "--format", help=_TARGETS)] = None,
     out: Annotated[Path | None, typer.Option(help="bundle folder; default RUN/bundle")] = None,
     half: Annotated[bool, typer.Option(help="half precision, of targets named without one")] = False,
     int8: Annotated[bool, typer.Option(help="8-bit integers; needs --calibration")] = False,
     calibration: Annotated[
         Path | None,
-        typer.Option(
-            "--calibration", "--data", help="manifest; train rows are measured, val rows judged"
-        ),
+        typer.Option("--calibration", "--data", help="manifest; train rows are measured, val rows judged"),
     ] = None,
     n_calibration: Annotated[int, typer.Option(help="pictures that 8-bit ranges are measured on")] = 256,
     chip: Annotated[
         str | None, typer.Option("--chip", "--name", help="of rknn: rk3588, rk3566, rv1106")
     ] = None,
     max_drop: Annotated[float, typer.Option(help="how far accuracy, TAR, Dice or mAP may fall, 0..1")] = 0.02,
+    max_ms: Annotated[
+        float | None, typer.Option(help="milliseconds a picture may take in its engine on this machine")
+    ] = None,
+    max_mb: Annotated[float | None, typer.Option(help="megabytes one target may weigh")] = None,
     skip_refused: Annotated[bool, typer.Option(help="leave refused targets out, and say so")] = False,
     kit: Annotated[
         str | None,
@@ -50,6 +54,7 @@ def export(
     wanted = list(target or ("onnx", "openvino"))
     if kit is not None:
         _check_kit(kit, wanted, half=half, int8=int8, chip=chip)
+    limits = {"max_ms": max_ms, "max_mb": max_mb}
     bundle = api.export(
         run,
         targets=wanted,
@@ -63,6 +68,7 @@ def export(
         sign=sign,
         out=out,
         overwrite=overwrite,
+        **{name: limit for name, limit in limits.items() if limit is not None},
     )
     manifest = BundleManifest.load(bundle / "manifest.json")
     _show(bundle, manifest)

@@ -18,8 +18,8 @@ from vnvision.export.card_facts import (
     warning_line,
 )
 from vnvision.export.card_text import FAULT_NAMES, TEXT
-from vnvision.export.markdown import bullets, number, plain, short, table
-from vnvision.export.result import TOLERANCES, GateResult
+from vnvision.export.markdown import bullets, localised, number, plain, short, table
+from vnvision.export.result import NOT_RUN, TOLERANCES, GateResult
 from vnvision.records import BundleManifest, EvalReport, Metric, OperatingPoint, TargetRecord
 from vnvision.report.phrases import Language, known_or, local
 from vnvision.runtime.target import DENSE
@@ -191,7 +191,19 @@ class _Card:
         if blind:
             names = FAULT_NAMES if self.language == "vi" else {}
             notes.append(self.text["blind"].format(faults="; ".join(names.get(n, n) for n in blind)))
-        return [table(self.text["target_columns"], rows), *notes]
+        return [table(self.text["target_columns"], rows), *notes, bullets(self._reduced())]
+
+    def _reduced(self) -> Iterator[str]:
+        """What coarser numbers cost, and which files were not run."""
+        for key, record in self.manifest.targets.items():
+            if record.judged is not None:
+                found = record.judged
+                words = "–" if found.change.value is None else _signed(found.change, self.language)
+                yield self.text["judged"].format(
+                    target=plain(key), metric=plain(found.metric), change=words, n=found.n
+                )
+            elif record.proven_by == NOT_RUN:
+                yield self.text["not_run"].format(target=plain(key))
 
     def _licences(self) -> Iterator[str]:
         licences = self.manifest.licences
@@ -209,10 +221,19 @@ class _Card:
         if not self._is_calibrated() and not self._is_dense():
             yield self.text["limit_calibration"]
         yield self.text["limit_devices"]
-        yield self.text["limit_precision"]
+        if all(record.judged is None for record in self.manifest.targets.values()):
+            yield self.text["limit_precision"]
 
     def _use(self) -> list[str]:
         return [
             f"```sh\nvnvision predict BUNDLE image.jpg --language {self.language}\n```",
             '```python\nimport vnvision as vv\n\nvv.load_bundle("BUNDLE").predict("image.jpg")\n```',
         ]
+
+
+def _signed(change: Metric, language: Language) -> str:
+    """``+0.012 [-0.003, +0.020]``."""
+    interval = (
+        "" if change.low is None or change.high is None else f" [{change.low:+.3f}, {change.high:+.3f}]"
+    )
+    return localised(f"{change.value:+.3f}{interval}", language)

@@ -50,7 +50,7 @@ def target_rows(
             record.precision,
             number(sizes_bytes[key] / 1e6, language, 1),
             short(result.max_relative or 0.0, language),
-            number(result.cosine_mean or 0.0, language, 6),
+            "–" if result.cosine_mean is None else number(result.cosine_mean, language, 6),
             "–" if agreement is None else f"{agreement:.0%} ({result.top1_n})",
         )
 

@@ -80,6 +80,9 @@ TEXT: dict[Language, dict[str, str]] = {
         "limit_calibration": "Xác suất chưa được hiệu chỉnh.",
         "limit_devices": "Tính đúng đắn đã kiểm trên máy xuất mô hình; chưa đo tốc độ trên thiết bị đích.",
         "limit_precision": "Chưa kiểm các dạng số nguyên (INT8).",
+        "judged": "{target}: {metric} {change} so với mô hình gốc, trên {n} ảnh kiểm định; ngưỡng và hiệu "
+        "chỉnh của tệp này được tính lại riêng.",
+        "not_run": "{target} chưa được chạy ở đây: nó chỉ chạy trên thiết bị của hãng.",
         "use": "Cách dùng",
     },
     "en": {
@@ -154,6 +157,9 @@ TEXT: dict[Language, dict[str, str]] = {
         "limit_devices": "Equality was tested on the exporting machine; speed on the target device was "
         "not measured.",
         "limit_precision": "Integer (INT8) forms were not tested.",
+        "judged": "{target}: {metric} {change} against the original, on {n} validation pictures; its "
+        "calibration and thresholds are its own.",
+        "not_run": "{target} was not run here: it runs on its maker's devices only.",
         "use": "How to use",
     },
 }

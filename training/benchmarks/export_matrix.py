@@ -1,0 +1,129 @@
+"""Task x target x precision: size, p50, agreement with the original; every cell run by its real engine.
+
+Give one run folder a task (``name=RUN``); its own manifest calibrates and judges. Targets whose converter is
+not installed, and those the gate refuses, are listed with the reason. Writes ``matrix.json`` and ``matrix.md``.
+
+    python training/benchmarks/export_matrix.py beans=out/ibean ultrasound=out/busi --out out/matrix
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+from vnvision.atomic import write_json, write_text
+from vnvision.errors import ExportError, MissingExtraError, VnvisionError
+from vnvision.export.run import export_run
+from vnvision.export.targets import TARGETS
+from vnvision.records import BundleManifest, TargetRecord
+
+COLUMNS = ("target", "precision", "run by", "MB", "p50 ms", "largest difference", "answers")
+
+
+def main() -> None:
+    """Parse, export target by target, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", metavar="NAME=RUN", help="run folders")
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS), help="which; all unless given")
+    parser.add_argument("--out", type=Path, required=True, help="folder for bundles and tables")
+    args = parser.parse_args()
+    found: dict[str, Any] = {"hardware": _hardware(), "tasks": {}}
+    for item in args.runs:
+        name, _, run = item.partition("=")
+        found["tasks"][name] = _rows(name, Path(run), args.targets, args.out)
+        args.out.mkdir(parents=True, exist_ok=True)
+        write_json(args.out / "matrix.json", found)
+        write_text(args.out / "matrix.md", _markdown(found))
+    print(_markdown(found))
+
+
+def _rows(name: str, run: Path, targets: list[str], out: Path) -> dict[str, Any]:
+    """One row a target; a target at a time, so that one that fails costs nothing but itself."""
+    config = json.loads((run / "run.json").read_text())["config"]
+    rows = []
+    for target in targets:
+        folder, start = out / name / target, time.perf_counter()
+        try:
+            export_run(
+                run,
+                folder,
+                targets=(target,),
+                calibration=Path(config["data"]),
+                overwrite=True,
+                max_drop=0.02,
+            )
+            manifest = BundleManifest.load(folder / "manifest.json")
+            row = _row(folder, manifest.targets[target])
+            row["in_float"] = len(manifest.provenance.get("layers_in_float", {}).get(target, ()))
+        except (ExportError, MissingExtraError) as exc:
+            row = {"refused": str(exc)}
+        except VnvisionError as exc:
+            row = {"refused": f"{type(exc).__name__}: {exc}"}
+        rows.append({"target": target, "seconds": round(time.perf_counter() - start, 1), **row})
+        print(name, json.dumps(rows[-1]), flush=True)
+    return {"task": config["task"], "backbone": config["backbone"], "rows": rows}
+
+
+def _row(folder: Path, record: TargetRecord) -> dict[str, Any]:
+    size = sum((folder / file).stat().st_size for file in (record.file, *record.extra_files))
+    judged = record.judged
+    return {
+        "precision": record.precision,
+        "proven_by": record.proven_by,
+        "mb": round(size / 1e6, 2),
+        "p50_ms": record.p50_ms,
+        "max_relative": record.parity.get("max_relative"),
+        "cosine_mean": record.parity.get("cosine_mean"),
+        "judged": None if judged is None else judged.model_dump(mode="json"),
+    }
+
+
+def _markdown(found: dict[str, Any]) -> str:
+    parts = [f"Hardware: {found['hardware']}"]
+    for name, task in found["tasks"].items():
+        parts.append(f"### {name}: {task['task']}, {task['backbone']}")
+        lines = [" | ".join(COLUMNS), " | ".join("---" for _ in COLUMNS)]
+        lines += [" | ".join(_cells(row)) for row in task["rows"]]
+        parts.append("\n".join(f"| {line} |" for line in lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    if "refused" in row:
+        return [row["target"], "", "", "", "", "", f"refused: {row['refused']}".replace("|", "/")]
+    by = "not run here" if row["proven_by"].startswith("nothing") else row["proven_by"]
+    time_ms = "" if row["p50_ms"] is None else f"{row['p50_ms']:.1f}"
+    return [row["target"], row["precision"], by, f"{row['mb']:.1f}", time_ms, f"{row['max_relative']:.1e}",
+            _answers(row["judged"])]  # fmt: skip
+
+
+def _answers(judged: dict[str, Any] | None) -> str:
+    """What judging found, or that equal numbers need none."""
+    if judged is None:
+        return "equal"
+    change, words = judged["change"], []
+    if change["value"] is not None:
+        interval = "" if change["low"] is None else f" [{change['low']:+.3f}, {change['high']:+.3f}]"
+        words.append(f"{judged['metric']} {change['value']:+.3f}{interval}")
+    if judged["agreement"] is not None:
+        words.append(f"same {judged['agreement']:.1%}")
+    if judged["cosine_mean"] is not None:
+        words.append(f"cosine {judged['cosine_mean']:.4f}")
+    return ", ".join([*words, f"n {judged['n']}"])
+
+
+def _hardware() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return f"{model or platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
+
+
+if __name__ == "__main__":
+    main()
