@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vnvision.engines import base
+from vnvision.engines.aside import STDERR, said_aside
 from vnvision.engines.seal import checked_bytes
 from vnvision.engines.torch import import_torch
 from vnvision.errors import ConfigError, MissingExtraError, ModelError
@@ -71,7 +72,7 @@ class ExecutorchEngine:
         if shape[0] != 1:
             raise ModelError(f"model file {path} cannot be used", expected="one image", got=str(shape))
         self.input_shape, self.output_names = (None, *shape[1:]), names
-        with _pool:
+        with _pool, said_aside(STDERR):  # its processor library complains of virtual machines
             _set_threads(runtime, threads)
             try:
                 self._method: Any = self._program.load_method("forward")

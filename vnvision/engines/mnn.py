@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from vnvision.engines import base
+from vnvision.engines.aside import STDOUT, said_aside
 from vnvision.engines.seal import checked_bytes
 from vnvision.errors import MissingExtraError, ModelError
 
 _MOST_THREADS = 4  # what MNN takes when nothing is asked, however few cores there are
-_capturing = threading.Lock()
 
 
 def import_mnn() -> ModuleType:
@@ -32,7 +28,7 @@ def import_mnn() -> ModuleType:
         MissingExtraError: MNN is not installed.
     """
     try:
-        with _captured():
+        with said_aside(STDOUT):
             import MNN
     except ImportError as exc:
         raise MissingExtraError("MNN", "export-mnn") from exc
@@ -61,12 +57,12 @@ class MnnEngine:
         base.check_file(path)
         self.path = path
         checked_bytes(path, self.name)
-        with _captured() as said:
+        with said_aside(STDOUT) as said:
             try:
                 self._net, self._session = self._opened(threads or min(_MOST_THREADS, os.cpu_count() or 1))
                 self.output_names = self._names()
             except Exception as exc:  # MNN raises bare Exception and SystemError
-                raise base.damaged(path, self.name, said() or exc) from exc
+                raise base.damaged(path, self.name, "".join(said()[-1:]) or exc) from exc
         inputs = self._net.getSessionInputAll(self._session)
         self.input_shape = base.check_input(path, [_input(item) for item in inputs.values()])
         self._input = next(iter(inputs.values()))
@@ -135,30 +131,3 @@ def _input(tensor: Any) -> tuple[base.Shape, bool]:
     shape = tuple(size if size > 0 else None for size in tensor.getShape())
     any_batch = (None, *shape[1:]) if shape else shape  # the file's 1 stands for any batch
     return any_batch, tensor.getNumpyData().dtype == np.float32
-
-
-@contextlib.contextmanager
-def _captured() -> Iterator[Any]:
-    """Keep what MNN prints from standard output, where ``--json`` goes; gives a function for its last line.
-
-    MNN writes to the file descriptor, below Python, and tells why a file is wrong nowhere else. Whatever
-    other threads print in these milliseconds goes the same way.
-    """
-    flush = ctypes.CDLL(None).fflush if os.name == "posix" else lambda _: None
-    with _capturing, tempfile.TemporaryFile() as file:
-        flush(None)
-        before = os.dup(1)
-        os.dup2(file.fileno(), 1)
-
-        def said() -> str:
-            flush(None)
-            file.seek(0)
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
-            return lines[-1] if lines else ""
-
-        try:
-            yield said
-        finally:
-            flush(None)
-            os.dup2(before, 1)
-            os.close(before)

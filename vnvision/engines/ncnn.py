@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import re
-import tempfile
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,6 +12,7 @@ import numpy as np
 
 from vnvision.atomic import sha256_file
 from vnvision.engines import base
+from vnvision.engines.aside import STDERR, said_aside
 from vnvision.engines.seal import checked_bytes
 from vnvision.errors import MissingExtraError, ModelError
 
@@ -28,7 +24,6 @@ WEIGHTS_HASH = "sha256:"
 
 _HALF = ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage")
 _HASH = re.compile(rf"\b{WEIGHTS_HASH}([0-9a-f]{{64}})\b")
-_capturing = threading.Lock()
 
 
 def import_ncnn() -> ModuleType:
@@ -123,10 +118,10 @@ class NcnnEngine:
             setattr(net.opt, f"use_{option}", False)
         if threads is not None:
             net.opt.num_threads = threads
-        with _captured() as said:
+        with said_aside(STDERR) as said:
             for load, file in ((net.load_param, self.path), (net.load_model, weights)):
                 if load(os.fspath(file)):
-                    raise base.damaged(file, self.name, said() or "it ends too early")
+                    raise base.damaged(file, self.name, "".join(said()[:1]) or "it ends too early")
         return net
 
 
@@ -164,30 +159,3 @@ def _shape(layer: Layer) -> base.Shape:
     given = dict(item.split("=", 1) for item in layer.numbers)
     sizes = (int(given.get(key, "0")) for key in ("2", "1", "0"))
     return (None, *(size if size > 0 else None for size in sizes))
-
-
-@contextlib.contextmanager
-def _captured() -> Iterator[Callable[[], str]]:
-    """Keep what ncnn prints off standard error; gives a function for its first line.
-
-    ncnn writes to the file descriptor, below Python, and tells why a file is wrong nowhere else. Whatever
-    other threads print in these milliseconds goes the same way.
-    """
-    flush = ctypes.CDLL(None).fflush if os.name == "posix" else lambda _: None
-    with _capturing, tempfile.TemporaryFile() as file:
-        flush(None)
-        before = os.dup(2)
-        os.dup2(file.fileno(), 2)
-
-        def said() -> str:
-            flush(None)
-            file.seek(0)
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
-            return lines[0] if lines else ""
-
-        try:
-            yield said
-        finally:
-            flush(None)
-            os.dup2(before, 2)
-            os.close(before)
