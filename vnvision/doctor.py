@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from vnvision import __version__
+from vnvision.engines.isolated import LITERT, RKNN
 
 _OPENCV = (
     "opencv-python",
@@ -19,7 +20,16 @@ _OPENCV = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
-_ENGINES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
+_ENGINES = {
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "ncnn": "ncnn",
+    "mnn": "mnn",
+    "litert": "ai-edge-litert",
+    "executorch": "executorch",
+    "torch": "torch",
+    "rknn": "rknn-toolkit-lite2",
+}
 _LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0"}
 
 
@@ -37,6 +47,7 @@ def examine() -> dict[str, Any]:
         "packages": {name: installed(name) for name in sorted(_all_packages())},
         "extras": {name: {"ready": not missing, "missing": missing} for name, missing in extras.items()},
         "engines": engines,
+        "converters": {item.name: item.is_whole for item in (RKNN, LITERT)},
         "problems": _problems(extras),
     }
 

@@ -4,14 +4,13 @@ One run takes turns between the engine's own call, our adapter, and ``Predictor.
 size, so that a busy neighbour touches all of them alike. Prints JSON.
 
     python training/benchmarks/predictor_overhead.py
-    python training/benchmarks/predictor_overhead.py --bundle path/to/bundle --engines onnxruntime
+    python training/benchmarks/predictor_overhead.py --bundle path/to/bundle --engines onnxruntime ncnn
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import hashlib
 import json
 import os
 import platform
@@ -25,39 +24,21 @@ from typing import Any
 import numpy as np
 
 from vnvision.engines import Engine, available_engines
-from vnvision.engines.openvino import import_openvino
-from vnvision.records import BundleManifest, Licences, TargetRecord
+from vnvision.export import export_bundle, golden_images
+from vnvision.records import Licences
 from vnvision.runtime import Predictor, load_bundle
 from vnvision.spec import Label, PreprocessSpec, TaskSpec
 
 MODEL, CLASSES, SIZE_PX = "tf_efficientnet_lite0", 10, 224
 
 
-def random_bundle(folder: Path) -> Path:
+def random_bundle(folder: Path, engines: list[str]) -> Path:
     """A bundle of a network with random weights: speed does not depend on what it knows."""
     import timm
     import torch
 
     torch.manual_seed(0)
     module = timm.create_model(MODEL, pretrained=False, num_classes=CLASSES).eval()
-    example = torch.zeros(2, 3, SIZE_PX, SIZE_PX)
-    torch.onnx.export(
-        module,
-        (example,),
-        str(folder / "model.onnx"),
-        input_names=["input"],
-        output_names=["output"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        opset_version=18,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-    ov = import_openvino()
-    (folder / "openvino").mkdir()
-    model = ov.Core().read_model(folder / "model.onnx")
-    ov.save_model(model, folder / "openvino" / "model.xml", compress_to_fp16=False)
-    np.savez(folder / "golden.npz", images=np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8))
     spec = PreprocessSpec(
         size_px=(SIZE_PX, SIZE_PX),
         mean=(0.485, 0.456, 0.406),
@@ -65,37 +46,83 @@ def random_bundle(folder: Path) -> Path:
         interpolation="bilinear",
     )
     labels = tuple(Label(id=f"class_{i}") for i in range(CLASSES))
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    manifest = BundleManifest(
+    export_bundle(
+        module,
+        TaskSpec(kind="classification", preprocess=spec, labels=labels),
+        folder / "bundle",
         name=f"{MODEL} with random weights",
-        task=TaskSpec(kind="classification", preprocess=spec, labels=labels),
-        targets={
-            "onnx": TargetRecord(file="model.onnx", engine="onnxruntime"),
-            "openvino": TargetRecord(
-                file="openvino/model.xml", engine="openvino", extra_files=("openvino/model.bin",)
-            ),
-        },
-        files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names},
+        targets=["onnx" if engine == "onnxruntime" else engine for engine in engines],
+        golden_images=golden_images(None, spec, 2),
         licences=Licences(weights="none: random"),
     )
-    manifest.save(folder / "manifest.json")
-    digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-    (folder / "manifest.sha256").write_text(digest + "\n")
-    return folder
+    return folder / "bundle"
 
 
 def bare_call(engine: Engine, batch: np.ndarray) -> Callable[[], Any]:
-    """The engine's own Python call on a ready batch, without our adapter."""
+    """The engine's own Python call on a ready picture, all outputs to numpy, without our adapter."""
     inner: Any = engine
     if engine.name == "onnxruntime":
         feed = {inner._input: batch}
         return lambda: inner._session.run(None, feed)
+    return {"openvino": _openvino, "ncnn": _ncnn, "mnn": _mnn, "litert": _litert, "executorch": _executorch,
+            "torch": _torch}[engine.name](inner, batch)  # fmt: skip
+
+
+def _openvino(inner: Any, batch: np.ndarray) -> Callable[[], Any]:
     request, tensor = inner._request, inner._ov.Tensor(batch, shared_memory=True)
 
-    def call() -> np.ndarray:
+    def call() -> list[np.ndarray]:
         request.set_input_tensor(tensor)
         request.infer()
-        return np.array(request.get_output_tensor(0).data)
+        return [np.array(request.get_output_tensor(i).data) for i in range(len(inner.output_names))]
+
+    return call
+
+
+def _ncnn(inner: Any, batch: np.ndarray) -> Callable[[], Any]:
+    net, mat, image = inner._net, inner._ncnn.Mat, batch[0]
+
+    def call() -> list[np.ndarray]:
+        extractor = net.create_extractor()
+        extractor.input(inner._input, mat(image).clone())
+        return [np.array(extractor.extract(name)[1]) for name in inner.output_names]
+
+    return call
+
+
+def _mnn(inner: Any, batch: np.ndarray) -> Callable[[], Any]:
+    inner.run(batch)  # plans the session
+    given, *taken = inner._held
+
+    def call() -> list[np.ndarray]:
+        inner._entry[0] = batch[0]
+        inner._input.copyFrom(given)
+        inner._net.runSession(inner._session)
+        for name, host in zip(inner.output_names, taken, strict=True):
+            inner._outputs[name].copyToHostTensor(host)
+        return [row.copy() for row in inner._rows]
+
+    return call
+
+
+def _litert(inner: Any, batch: np.ndarray) -> Callable[[], Any]:
+    value = np.ascontiguousarray(batch.transpose(0, 2, 3, 1)) if inner._nhwc else batch
+    return lambda: inner._runner(input=value)
+
+
+def _executorch(inner: Any, batch: np.ndarray) -> Callable[[], Any]:
+    value = inner._torch.from_numpy(batch)
+    return lambda: [item.numpy() for item in inner._method((value,), clone_outputs=True)]
+
+
+def _torch(inner: Any, batch: np.ndarray) -> Callable[[], Any]:
+    import torch
+
+    module, value = torch.export.load(inner.path).module(), torch.from_numpy(batch)
+
+    def call() -> list[np.ndarray]:
+        with torch.inference_mode():
+            return [item.numpy() for item in module(value)]
 
     return call
 
@@ -169,7 +196,7 @@ def main() -> None:
     parser.add_argument("--predictions", type=int, default=10_000, help="predictions for the memory check")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bundle = args.bundle or random_bundle(Path(folder))
+        bundle = args.bundle or random_bundle(Path(folder), args.engines)
         report: dict[str, Any] = {"machine": platform.machine(), "cpus": os.cpu_count(), "engines": {}}
         for engine in args.engines:
             model = load_bundle(bundle, engine=engine, threads=args.threads)

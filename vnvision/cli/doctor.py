@@ -21,6 +21,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="print as JSON")
         f"cores {facts['cores']}   memory {facts['memory_gb']} GB   GPU {', '.join(facts['gpus']) or 'none'}"
     )
     print("engines  " + "   ".join(f"{name} {found or '-'}" for name, found in facts["engines"].items()))
+    built = [
+        f"{name} {'built' if whole else 'built at first use'}" for name, whole in facts["converters"].items()
+    ]
+    print("converters in environments of their own  " + "   ".join(built))
     ready = [name for name, state in facts["extras"].items() if state["ready"]]
     print("extras   " + (" ".join(sorted(ready)) or "none"))
     have = [f"{name} {found}" for name, found in facts["packages"].items() if found]

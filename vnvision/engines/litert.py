@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vnvision.engines import base
+from vnvision.engines.aside import STDERR, said_aside
 from vnvision.errors import MissingExtraError, ModelError
 
 LAYOUTS = ("nhwc", "nchw")
@@ -50,8 +51,9 @@ class LiteRtEngine:
         self.path = path
         data = _checked(path)
         try:
-            self._model = litert.Interpreter(model_content=data, num_threads=threads)
-            self._model.allocate_tensors()
+            with said_aside(STDERR):
+                self._model = litert.Interpreter(model_content=data, num_threads=threads)
+                self._model.allocate_tensors()
         except (ValueError, RuntimeError) as exc:
             raise base.damaged(path, self.name, str(exc).strip().splitlines()[-1]) from exc
         self._nhwc, self._runner = self._signature()

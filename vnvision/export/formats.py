@@ -26,7 +26,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 NOT_HERE: Mapping[str, str] = MappingProxyType(
     {
         "engine": "TensorRT builds its file on the very GPU that runs it: export for onnx, then run "
-        "build_tensorrt.py of the kit there (vnvision export RUN --target onnx --kit onnx)",
+        "build_tensorrt.py of the ONNX kit there (vnvision export RUN --kit onnx)",
         "torchscript": "use torch (.pt2), which replaces TorchScript",
     }
 )

@@ -8,6 +8,7 @@ the hardest impostors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from vnvision.evaluate import evaluate, fit_calibration
 from vnvision.evaluate.images import image_batches
 from vnvision.evaluate.targets import known_rows, known_targets
 from vnvision.export.gate import at_size
-from vnvision.export.judge_dense import DENSE_METRIC, judge_masks
+from vnvision.export.judge_dense import DENSE_METRIC, MaskJudge
 from vnvision.export.judge_faces import judge_embeddings, points_again
 from vnvision.export.paired import mean_change
 from vnvision.export.reference import frozen_copy, network_outputs
@@ -77,6 +78,7 @@ class Judge:
         if self.task.kind in ("classification", "multilabel"):
             self._truth = known_targets(part, self.task)
         self._answers = None if self._dense else self._run(original)
+        self._masks = MaskJudge(original, part) if self.task.kind == "segmentation" else None
 
     @property
     def _dense(self) -> bool:
@@ -84,9 +86,9 @@ class Judge:
 
     def __call__(self, predictor: Predictor) -> tuple[Judgement, np.ndarray | None]:
         """The judgement on one loaded target, and its raw outputs (N, D) where they are kept."""
+        if self._masks is not None:
+            return self._masks(predictor, self._facts()), None
         if self._dense:
-            if self.task.kind == "segmentation":
-                return judge_masks(self._original, predictor, self.part, self.split, self._facts()), None
             return self._boxes(predictor), None
         assert self._answers is not None
         found = self._run(predictor)
@@ -180,13 +182,16 @@ class Judge:
             agreement=agreement,
         )
 
+    @cached_property
+    def _map50(self) -> float | None:
+        return self._map50_of(self._original)
+
+    def _map50_of(self, predictor: Original | Predictor) -> float | None:
+        return evaluate(predictor, self.part, self.split, n_boot=0).metrics["map50"].value
+
     def _boxes(self, predictor: Predictor) -> Judgement:
         """mAP of both; it is not a mean over pictures, so the change has no paired interval."""
-        rows = self.part.where(np.ones(len(self.part), dtype=bool))
-        before, after = (
-            evaluate(one, rows, self.split, n_boot=0).metrics["map50"].value
-            for one in (self._original, predictor)
-        )
+        before, after = self._map50, self._map50_of(predictor)
         change = None if before is None or after is None else after - before
-        metric = Metric(value=change, n=len(rows), note="no interval: mAP is not a mean over pictures")
+        metric = Metric(value=change, n=len(self.part), note="no interval: mAP is not a mean over pictures")
         return Judgement(**self._facts(), metric="map50", original=before, target=after, change=metric)

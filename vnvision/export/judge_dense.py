@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,6 @@ from vnvision.data.manifest import Manifest
 from vnvision.evaluate.dense import LogitPredictor, plane_batches, size_of
 from vnvision.evaluate.targets import known_truth, true_mask
 from vnvision.export.paired import mean_change
-from vnvision.metrics.overlap import compare_masks
 from vnvision.records import Judgement
 from vnvision.runtime.dense import masks
 
@@ -20,44 +20,60 @@ DENSE_METRIC: Mapping[str, str] = MappingProxyType({"segmentation": "dice", "det
 _BATCH = 16
 
 
-def judge_masks(
-    original: LogitPredictor, target: LogitPredictor, part: Manifest, split: str, facts: dict[str, Any]
-) -> Judgement:
-    """Mean Dice a picture over the labels it holds, at its own size; the agreement is Dice between the two.
+class MaskJudge:
+    """Mean Dice a picture over the labels it holds, at its own size; the original is asked once.
 
     Args:
         original: the trained network.
-        target: the exported file.
         part: rows to judge on; those without a known mask are left out.
-        split: their name.
-        facts: what else goes into the record.
     """
-    task = original.task
-    kept = part.where(known_truth(part, task))
-    n_labels = len(task.labels)
-    dice: list[tuple[float, float, float]] = []
-    batches = zip(
-        plane_batches(original, kept, _BATCH, None), plane_batches(target, kept, _BATCH, None), strict=True
-    )
-    for (rows, samples, first), (_, _, second) in batches:
-        sizes = [size_of(sample) for sample in samples]
-        answers = zip(rows, sizes, masks(first, sizes, task), masks(second, sizes, task), strict=True)
-        for row, size, one, other in answers:
-            truth = true_mask(kept, row, task, size)
-            pairs = ((truth, one), (truth, other), (one, other))
-            dice.append(tuple(_mean_dice(a, b, n_labels) for a, b in pairs))  # type: ignore[arg-type]
-    table = np.array(dice)
-    return Judgement(
-        **facts | {"n": len(kept), "split": split},
-        metric="dice",
-        original=float(table[:, 0].mean()),
-        target=float(table[:, 1].mean()),
-        change=mean_change(table[:, 1] - table[:, 0], kept.group_keys()),
-        agreement=float(table[:, 2].mean()),
-    )
 
+    def __init__(self, original: LogitPredictor, part: Manifest) -> None:
+        self._original, self._task = original, original.task
+        self._part = part.where(known_truth(part, original.task))
 
-def _mean_dice(truth: np.ndarray, answer: np.ndarray, n_labels: int) -> float:
-    """Mean over the labels (background apart) that either mask holds; 1 where neither holds any."""
-    found = compare_masks(truth, answer, n_labels, None).dice[1:]
-    return float(np.nanmean(found)) if np.isfinite(found).any() else 1.0
+    def __call__(self, target: LogitPredictor, facts: Mapping[str, Any]) -> Judgement:
+        """The judgement on an exported file; the agreement is Dice between the two.
+
+        Args:
+            target: the exported file.
+            facts: what else goes into the record.
+        """
+        before = self._dice(self._masks)
+        found = self._answers(target)
+        change = self._dice(found) - before
+        same = [self._mean_dice(a, b) for a, b in zip(self._masks, found, strict=True)]
+        return Judgement(
+            **{**facts, "n": len(self._part)},
+            metric="dice",
+            original=float(before.mean()),
+            target=float((before + change).mean()),
+            change=mean_change(change, self._part.group_keys()),
+            agreement=float(np.mean(same)),
+        )
+
+    @cached_property
+    def _masks(self) -> list[np.ndarray]:
+        return self._answers(self._original)
+
+    @cached_property
+    def _truth(self) -> list[np.ndarray]:
+        rows = zip(self._part.rows, self._masks, strict=True)
+        return [true_mask(self._part, row, self._task, (mask.shape[0], mask.shape[1])) for row, mask in rows]
+
+    def _answers(self, predictor: LogitPredictor) -> list[np.ndarray]:
+        found = []
+        for _, samples, planes in plane_batches(predictor, self._part, _BATCH, None):
+            found += masks(planes, [size_of(sample) for sample in samples], self._task)
+        return found
+
+    def _dice(self, found: list[np.ndarray]) -> np.ndarray:
+        return np.array([self._mean_dice(a, b) for a, b in zip(self._truth, found, strict=True)])
+
+    def _mean_dice(self, one: np.ndarray, other: np.ndarray) -> float:
+        """Mean over the labels (background apart) that either mask holds; 1 where neither holds any."""
+        n = len(self._task.labels)
+        both = np.bincount(one[one == other], minlength=n)[1:]
+        sizes = np.bincount(one.ravel(), minlength=n)[1:] + np.bincount(other.ravel(), minlength=n)[1:]
+        held = sizes > 0
+        return float(np.mean(2 * both[held] / sizes[held])) if held.any() else 1.0

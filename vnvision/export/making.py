@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vnvision.engines import EngineName
-from vnvision.errors import ExportError
+from vnvision.errors import ExportError, MissingExtraError
 from vnvision.export.coreml import CoreMlResult
 from vnvision.export.field import FieldPictures
 from vnvision.export.gate import check_parity, not_run
@@ -66,7 +66,7 @@ class TargetMaker:
         for key, target in chosen.items():
             try:
                 results[key] = self._made(key, target)
-            except ExportError as exc:
+            except (ExportError, MissingExtraError) as exc:
                 self.remove(target)
                 if not self._skip or target.write is None:
                     raise

@@ -1,4 +1,4 @@
-"""8-bit targets: refused without pictures, judged on pictures, with calibration and thresholds of their own."""
+"""8-bit targets: refused without pictures, judged on some, with calibration and thresholds of their own."""
 
 from __future__ import annotations
 
