@@ -16,9 +16,10 @@ from vnvision.export.card import model_card
 from vnvision.export.field import FieldPictures
 from vnvision.export.finished import checked_targets
 from vnvision.export.golden import golden_bytes
-from vnvision.export.judge import MAX_DROP, Judge, Original
+from vnvision.export.judge import MAX_DROP, Judge
 from vnvision.export.making import TargetMaker
 from vnvision.export.onnx import OPSET, to_onnx, with_explanation
+from vnvision.export.original import Original
 from vnvision.export.publish import staged
 from vnvision.export.reference import Reference
 from vnvision.export.result import GateResult
@@ -144,7 +145,7 @@ def export_bundle(
         _save(folder, manifest)
         judge = None
         if pictures is not None and any(target.precision != "fp32" for target in made.values()):
-            judge = Judge(Original(module, task, name), pictures.judged, max_drop=max_drop)
+            judge = Judge(Original(net, task, name), pictures.judged, max_drop=max_drop)
         checked, refused = checked_targets(
             folder, reference, results, judge, skip_refused=skip_refused, time_it=time_it
         )

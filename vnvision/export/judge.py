@@ -18,45 +18,21 @@ from vnvision.errors import DataError, ExportError
 from vnvision.evaluate import evaluate, fit_calibration
 from vnvision.evaluate.images import image_batches
 from vnvision.evaluate.targets import known_rows, known_targets
-from vnvision.export.gate import at_size
 from vnvision.export.judge_dense import DENSE_METRIC, MaskJudge
 from vnvision.export.judge_faces import judge_embeddings, points_again
+from vnvision.export.original import Original
 from vnvision.export.paired import mean_change
-from vnvision.export.reference import frozen_copy, network_outputs
-from vnvision.imaging import Preprocessor
 from vnvision.records import Calibration, Judgement, Metric, OperatingPoint
 from vnvision.runtime import Predictor
-from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 MAX_DROP = 0.02
 LEAST_AGREEMENT = 0.90
 LEAST_COSINE = 0.90
+OUT_OF_SCOPE, MORE_OUT_OF_SCOPE = "out_of_scope", 0.10
 _BATCH = 32
-
-
-class Original:
-    """The trained network as a predictor, with all of its preprocessing.
-
-    Attributes:
-        name: for messages.
-        task: what it answers.
-    """
-
-    def __init__(self, module: torch.nn.Module, task: TaskSpec, name: str) -> None:
-        self._net, self.task, self.name = frozen_copy(module), task, name
-        aligned = task.preprocess.geometry == "align"
-        self._prepare = Preprocessor(at_size(task.preprocess) if aligned else task.preprocess)
-
-    def logits(self, images: Sequence[np.ndarray], batch_size: int = 16) -> np.ndarray:
-        """Raw outputs, averaged over the flip where the task asks for it; faces come as aligned crops."""
-        inputs = self._prepare.batch(list(images))
-        found = network_outputs(self._net, inputs)[0]
-        if self.task.preprocess.flip_average:
-            found = (found + network_outputs(self._net, np.ascontiguousarray(inputs[..., ::-1]))[0]) / 2
-        return found
 
 
 class Judge:
@@ -94,7 +70,8 @@ class Judge:
         found = self._run(predictor)
         if self.task.kind == "embedding":
             return judge_embeddings(self._answers, found, self.part, self._facts()), found
-        return self._labels(found), found
+        judged = self._labels(found)
+        return judged.model_copy(update={"further": self._scope_change(predictor)}), found
 
     def require(self, found: Judgement, target: str) -> None:
         """Refuse a target whose answers are worse.
@@ -109,6 +86,9 @@ class Judge:
             failures.append(f"{found.metric} falls, between {-change.high:.4f} and {-(change.low or 0):.4f}")
         if found.agreement is not None and found.agreement < LEAST_AGREEMENT:
             failures.append(f"same answer for {found.agreement:.1%} (at least {LEAST_AGREEMENT:.0%})")
+        strangers = found.further.get(OUT_OF_SCOPE, 0.0)
+        if strangers > MORE_OUT_OF_SCOPE:
+            failures.append(f"{strangers:+.1%} of them out of scope (at most {MORE_OUT_OF_SCOPE:+.0%})")
         if found.cosine_mean is not None and found.cosine_mean < LEAST_COSINE:
             failures.append(f"mean cosine {found.cosine_mean:.4f} (at least {LEAST_COSINE:g})")
         if failures:
@@ -181,6 +161,17 @@ class Judge:
             change=mean_change(right[1] - right[0], groups),
             agreement=agreement,
         )
+
+    def _scope_change(self, predictor: Predictor) -> dict[str, float]:
+        """How many more pictures of its own kind the scope gate turns away by the target's features."""
+        gate = predictor.scope
+        if gate is None:
+            return {}
+        refused = np.zeros(2)
+        for images in image_batches(self.part, list(self.part.rows), _BATCH):
+            scores = self._original.scope_score(images, gate), predictor.scope_score(images, _BATCH)
+            refused += [(score > gate.limit).sum() for score in scores]
+        return {OUT_OF_SCOPE: float((refused[1] - refused[0]) / len(self.part))}
 
     @cached_property
     def _map50(self) -> float | None:

@@ -14,8 +14,9 @@ from vnvision.data.manifest import Row, read_manifest, write_manifest
 from vnvision.errors import ConfigError, DataError, ExportError
 from vnvision.export import export_bundle
 from vnvision.export.field import FieldPictures
-from vnvision.export.judge import Judge, Original
+from vnvision.export.judge import Judge
 from vnvision.export.judge_faces import comparisons, judge_embeddings, points_again, unit
+from vnvision.export.original import Original
 from vnvision.metrics.comparisons import tar_at_fmr
 from vnvision.records import Calibration, Judgement, Licences, Metric, OperatingPoint
 from vnvision.runtime import load_bundle
