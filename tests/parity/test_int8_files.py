@@ -12,13 +12,12 @@ import pytest
 from vnvision.engines import open_engine
 from vnvision.errors import ConfigError, ExportError
 from vnvision.export import to_onnx
-from vnvision.export.int8_equalise import equalise, prelu_as_max
-from vnvision.export.int8_graph import read_graph
-from vnvision.export.int8_onnx import Int8Options, to_int8_onnx
+from vnvision.export.int8_equalise import equalise, gentle_slopes
+from vnvision.export.int8_fold import read_graph
+from vnvision.export.int8_onnx import Int8Options, int8_model, to_int8_onnx
 from vnvision.export.int8_openvino import to_int8_openvino
-from vnvision.export.int8_qdq import grid_of
 from vnvision.export.int8_ranges import measured
-from vnvision.export.int8_search import mean_cosine, search
+from vnvision.export.int8_search import mean_cosine
 from vnvision.spec import PreprocessSpec, TaskSpec
 
 torch = pytest.importorskip("torch")
@@ -29,48 +28,12 @@ SIDE = 24
 TASK = TaskSpec(
     kind="embedding", preprocess=PreprocessSpec(size_px=(SIDE, SIDE)), embedding_dim=6, score="cosine"
 )
-nn = torch.nn
-
-
-def block(n_in, n_out, act, groups=1):
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, 3, 1, 1, groups=groups, bias=False), nn.BatchNorm2d(n_out), act
-    )
-
-
-class Pad(nn.Module):
-    """Padding that depends on the size, as TensorFlow's "same" does."""
-
-    def forward(self, x):
-        side = x.shape[-1] % 2 + 1
-        return nn.functional.pad(x, [side, side, side, side])
-
-
-class Net(nn.Module):
-    """PReLU (steep slopes too), a depthwise layer, ReLU6, a sum, BatchNorm before the linear layer."""
-
-    def __init__(self, act="prelu"):
-        super().__init__()
-        made = (lambda c: nn.PReLU(c)) if act == "prelu" else (lambda c: nn.ReLU6())
-        self.stem = nn.Sequential(Pad(), nn.Conv2d(3, 16, 3, 2), nn.BatchNorm2d(16), made(16))
-        self.wide, self.depth = block(16, 32, made(32)), block(32, 32, made(32), groups=32)
-        self.narrow = block(32, 16, nn.Identity())
-        self.norm, self.fc, self.last = nn.BatchNorm2d(16), nn.Linear(16 * 12 * 12, 6), nn.BatchNorm1d(6)
-        for layer in self.modules():
-            if isinstance(layer, (nn.BatchNorm2d, nn.BatchNorm1d)):
-                layer.running_mean.uniform_(-0.3, 0.3)
-                layer.running_var.uniform_(0.3, 3)
-            if isinstance(layer, nn.PReLU):
-                layer.weight.data.uniform_(-0.3, 0.9 if layer.num_parameters == 16 else 1.2)
-
-    def forward(self, x):
-        x = self.stem(x)
-        x = x + self.narrow(self.depth(self.wide(x)))
-        return self.last(self.fc(self.norm(x).flatten(1)))
 
 
 @pytest.fixture(scope="module", params=["prelu", "relu6"])
 def made(request, tmp_path_factory):
+    from int8_net import Net
+
     torch.manual_seed(0)
     net = Net(request.param).eval()
     file = tmp_path_factory.mktemp("net") / "model.onnx"
@@ -112,8 +75,21 @@ def test_onnx_runtime_computes_every_layer_in_integers(made, tmp_path):
     options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "o.onnx"), 3
     ort.InferenceSession(str(tmp_path / "m.onnx"), options, providers=["CPUExecutionProvider"])
     counts = collections.Counter(node.op_type for node in onnx.load(tmp_path / "o.onnx").graph.node)
-    assert (counts["QLinearConv"], counts["QLinearAdd"], counts["QGemm"]) == (4, 1, 1)
+    doubled = 3 if "PRelu" in {node.op_type for node in onnx.load(file).graph.node} else 0
+    assert (counts["QLinearConv"], counts["QLinearAdd"], counts["QGemm"]) == (4 + doubled, 1, 1)
+    assert (counts["Max"], counts["DequantizeLinear"], counts["QuantizeLinear"]) == (doubled, 0, 1)
     assert not {"Conv", "Gemm", "PRelu", "Add", "Clip", "Relu"} & set(counts)
+
+
+def test_a_picture_gets_channels_of_zeros_for_onnx_runtime_alone(made, tmp_path):
+    file, calibration, _, _ = made
+    written = {}
+    for join_prelu in (False, True):
+        model, _ = int8_model(file, calibration, Int8Options(), join_prelu=join_prelu)
+        first = next(node for node in model.graph.node if node.op_type == "Conv")
+        stored = {item.name: tuple(item.dims) for item in model.graph.initializer}
+        written[join_prelu] = stored[f"{first.input[1]}.integers"]
+    assert written == {False: (16, 4, 3, 3), True: (16, 3, 3, 3)}
 
 
 def test_rewrites_change_nothing_in_float32(made):
@@ -126,12 +102,15 @@ def test_rewrites_change_nothing_in_float32(made):
     names = ["input", *(node.output[0] for node in graph.nodes if node.op_type in ("Conv", "PRelu", "Clip"))]
     pairs = equalise(graph, measured(graph, names, calibration))
     assert pairs == (2 if "PRelu" in kinds else 0)
-    prelu_as_max(graph)
+    gentle_slopes(graph)
     np.testing.assert_allclose(in_float32(graph, fresh), wanted, atol=1e-5 * scale)
     if "PRelu" in kinds:
         ranges = measured(graph, names, calibration)
         wide = next(node for node in graph.layers() if len(graph.arrays[node.input[1]]) == 32)
-        top = ranges[wide.output[0]].channel_top
+        act = graph.only_reader(wide.output[0])
+        top = ranges[act.output[0]].channel_top
+        slopes = [graph.arrays[node.input[1]] for node in graph.nodes if node.op_type == "PRelu"]
+        assert max(slope.max() for slope in slopes) <= 1
         assert top.max() / top.min() < 1.3  # before a depthwise layer, level
 
 
@@ -181,27 +160,6 @@ def test_nncf(made, tmp_path):
     answer = answers(tmp_path / "n" / "model.xml", "openvino", fresh)
     assert found.cosine > 0.98
     assert mean_cosine(answer, wanted) > 0.98
-
-
-def test_the_search_finds_the_planted_layer():
-    wanted = np.ones((4, 2))
-
-    def made_of(in_float):
-        error = sum({"a": 0.01, "b": 0.9, "c": 0.02}[one] for one in "abc" if one not in in_float)
-        return wanted + np.array([error, -error])
-
-    found = search("abc", made_of, wanted, least_cosine=0.99, most=2)
-    assert found.in_float == ("b",)
-    assert found.reached
-    assert search("abc", made_of, wanted, least_cosine=0.99, most=0).in_float == ()
-
-
-@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 6), (-3, 0.1), (2, 5), (-4, -1), (0, 0)])
-def test_a_grid_holds_zero_and_both_ends(low, high):
-    step, zero = grid_of(low, high)
-    assert (0 - int(zero)) * step <= min(low, 0) + 1e-6
-    assert (255 - int(zero)) * step >= max(high, 0) - 1e-6
-    assert step <= max((max(high, 0) - min(low, 0)) / 247, 1e-8)
 
 
 def test_refusals(made, tmp_path):

@@ -1,15 +1,20 @@
-"""8-bit integers against float32 in the same engine: speed, and what they cost in accuracy.
+"""8-bit integers after training against float32 in the same engine: speed, and what they cost in accuracy.
 
-Two networks: the EfficientNet-Lite0 of a trained run folder (224 pixels), judged on its validation split, and
-SFace, judged on training-side people only. Each is brought to integers for ONNX Runtime and for OpenVINO;
-calibration images are training rows, and for SFace every other picture of ``utkface_sample``. One thread,
-batch 1; float32 and integers take turns within one process, and the ratio is the median over pairs, with a
-bootstrap interval over them. Times are CPU times of the process, which other work on the machine moves less.
+Classifiers come as run folders, SFace from its wheel. Each is brought to integers for ONNX Runtime and for
+OpenVINO; float32 and integers then take turns in one process, ten images a turn, and how many times as fast
+integers are is the median over turns, with a bootstrap interval over them. With one thread CPU time stands
+beside time on the clock, as other work on the machine moves it less.
 
-    python training/benchmarks/int8_speed.py --run RUN --data $VNVISION_DATA/faces/manifest.csv \\
-        --cache FOLDER --out FOLDER
+Accuracy (``int8_accuracy``): a classifier on the test split, or, of a fold of ``cross_validate.py``, on the
+training rows that the fold held out (validation rows chose the rounding); SFace by TAR at FMR 1e-3 on all
+pairs of the portraits and of LFW. Calibration images are training rows, and for SFace pictures of people who
+are in neither set. All changes are paired, with intervals over groups or people drawn again.
 
-Prints JSON. ``--cache`` holds aligned crops as ``regional_finetune.py`` makes them.
+    python training/benchmarks/int8_speed.py --run RUN [--run RUN ...] --cache FOLDER --out FOLDER \\
+        --data $VNVISION_DATA/faces/manifest.csv
+
+Prints JSON. ``--cache`` holds aligned crops as ``regional_finetune.py`` makes them; ``--split val`` looks at
+validation pictures only, and at no faces; ``--pairs 0`` measures no time.
 """
 
 from __future__ import annotations
@@ -18,7 +23,6 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,163 +30,104 @@ from typing import Any
 import numpy as np
 import torch
 
-from vnvision.data.manifest import read_manifest
 from vnvision.engines import open_engine
-from vnvision.export import to_onnx, to_openvino
-from vnvision.export.calibration_set import calibration_set
+from vnvision.export import to_openvino
 from vnvision.export.int8_onnx import Int8Options, to_int8_onnx
 from vnvision.export.int8_openvino import to_int8_openvino
-from vnvision.imaging import Preprocessor, read
-from vnvision.metrics.bootstrap import ClusterBootstrap
-from vnvision.models.sface import build_sface
-from vnvision.train.predictor import load_run
 
 sys.path.insert(0, str(Path(__file__).parent))
-from qat_student import TASK, planes
-from regional.faces import load_sets
+from int8_accuracy import Classifier, classifier, pooled, sface
 
-_WARM, _FMR = 5, 1e-3
-Run = Callable[[np.ndarray], np.ndarray]
+_WARM, _A_TURN = 3, 10
 Files = dict[str, dict[str, Path]]
 
 
-def write_files(onnx: Path, folder: Path, calibration: np.ndarray, options: Int8Options) -> tuple[Files, Any]:
+def write_files(
+    onnx: Path, folder: Path, calibration: np.ndarray, options: Int8Options, nncf: bool
+) -> tuple[Files, dict[str, Any]]:
     """float32 and integers for each engine, and how near integers came on the calibration images."""
     xml, _ = to_openvino(onnx, folder / "float32")
+    given: dict[str, Any] = {"calibration": calibration, "options": options}
     near = {
-        "onnxruntime": to_int8_onnx(onnx, folder / "int8.onnx", calibration=calibration, options=options),
-        "openvino": to_int8_openvino(onnx, folder / "int8", calibration=calibration, options=options),
-        "openvino-nncf": to_int8_openvino(
-            onnx, folder / "nncf", calibration=calibration, options=options, method="nncf"
-        ),
+        "onnxruntime": to_int8_onnx(onnx, folder / "int8.onnx", **given),
+        "openvino": to_int8_openvino(onnx, folder / "int8", **given),
     }
-    files = {
+    files: Files = {
         "onnxruntime": {"float32": onnx, "int8": folder / "int8.onnx"},
-        "openvino": {
-            "float32": xml,
-            "int8": folder / "int8" / "model.xml",
-            "nncf": folder / "nncf" / "model.xml",
-        },
+        "openvino": {"float32": xml, "int8": folder / "int8" / "model.xml"},
     }
+    if nncf:
+        near["openvino-nncf"] = to_int8_openvino(onnx, folder / "nncf", method="nncf", **given)
+        files["openvino"]["nncf"] = folder / "nncf" / "model.xml"
     return files, {name: asdict(found) for name, found in near.items()}
 
 
-def speed(files: dict[str, Path], engine: Any, image: np.ndarray, pairs: int) -> dict[str, Any]:
-    """Milliseconds of CPU time an image, and how many times as fast as float32, with a 95 % interval."""
-    runs = {name: open_engine(file, engine, threads=1) for name, file in files.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
+def speed(files: dict[str, Path], engine: Any, image: np.ndarray, pairs: int, threads: int) -> dict[str, Any]:
+    """Milliseconds an image, and how many times as fast as float32 each file is."""
+    runs = {name: open_engine(file, engine, threads=threads) for name, file in files.items()}
+    clocks = {"cpu": time.process_time, "clock": time.perf_counter}
+    times: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in runs} for kind in clocks}
     for turn in range(pairs + _WARM):
         for name in list(runs)[:: 1 if turn % 2 else -1]:
-            began = time.process_time()
-            runs[name].run(image)
-            if turn >= _WARM:
-                times[name].append((time.process_time() - began) * 1e3)
-    rng, found = np.random.default_rng(0), {}
-    for name, spent in times.items():
-        ratio = np.array(times["float32"]) / np.array(spent)
-        drawn = np.median(rng.choice(ratio, (1000, len(ratio))), axis=1)
-        low, high = np.quantile(drawn, (0.025, 0.975))
-        found[name] = {
-            "ms": round(float(np.median(spent)), 3), "times_as_fast": round(float(np.median(ratio)), 3),
-            "low": round(float(low), 3), "high": round(float(high), 3), "pairs": pairs,
-        }  # fmt: skip
-    return found
-
-
-def in_engine(file: Path, engine: Any) -> Run:
-    """What a file answers, one image at a time."""
-    opened = open_engine(file, engine, threads=1)
-    return lambda x: np.concatenate([opened.run(x[i : i + 1])[0] for i in range(len(x))])
-
-
-def tar_at_fmr(embeddings: np.ndarray, people: np.ndarray, weights: np.ndarray) -> float:
-    """Weighted TAR where the weighted FMR over all pairs is at most 1e-3; (N,) weights of images."""
-    rows, columns = np.triu_indices(len(people), 1)
-    scores = np.einsum("ij,ij->i", embeddings[rows], embeddings[columns])
-    pair, same = weights[rows] * weights[columns], people[rows] == people[columns]
-    order = np.argsort(-scores[~same], kind="stable")
-    taken = np.cumsum(pair[~same][order])
-    limit = scores[~same][order][np.searchsorted(taken, _FMR * taken[-1])]
-    return float(pair[same & (scores > limit)].sum() / pair[same].sum())
-
-
-def changes(
-    judge: Callable[[Any, np.ndarray], float], before: Any, after: Any, groups: list[str], n_boot: int
-) -> dict[str, float]:
-    """What a rate was, became, and by how much it changed, the interval over groups drawn again."""
-    draw, ones = ClusterBootstrap(groups, n_boot, 0), np.ones(len(groups))
-    drawn = [judge(after, w) - judge(before, w) for block in draw.blocks() for w in block.T]
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    first, second = judge(before, ones), judge(after, ones)
+            runs[name].run(image)  # what the other one threw out of the caches comes back
+            began = {kind: clock() for kind, clock in clocks.items()}
+            for _ in range(_A_TURN):
+                runs[name].run(image)
+            for kind, clock in clocks.items():
+                if turn >= _WARM:
+                    times[kind][name].append((clock() - began[kind]) * 1e3 / _A_TURN)
+    if threads > 1:
+        del times["cpu"]
     return {
-        "float32": first, "int8": second, "change": second - first, "low": float(low), "high": float(high),
-        "n": len(groups), "groups": draw.n_groups,
+        kind: {name: _ratio(spent["float32"], spent[name]) for name in runs} for kind, spent in times.items()
+    }
+
+
+def _ratio(before: list[float], after: list[float]) -> dict[str, float]:
+    ratio = np.array(before) / np.array(after)
+    drawn = np.median(np.random.default_rng(0).choice(ratio, (1000, len(ratio))), axis=1)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return {
+        "ms": round(float(np.median(after)), 3), "least_ms": round(min(after), 3),
+        "times_as_fast": round(float(np.median(ratio)), 3), "low": round(float(low), 3),
+        "high": round(float(high), 3), "turns": len(ratio),
     }  # fmt: skip
 
 
-def cosines(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean cosine of two sets of rows."""
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return float(((one * other).sum(axis=1) / lengths).mean())
+def speeds(files: Files, image: np.ndarray, pairs: int) -> dict[str, Any]:
+    """Of every engine, with one thread and with two."""
+    return {
+        engine: {f"{threads} threads": speed(its, engine, image, pairs, threads) for threads in (1, 2)}
+        for engine, its in files.items()
+    }
 
 
-def leaves(run: Path, out: Path, pairs: int, n_boot: int, options: Int8Options) -> dict[str, Any]:
-    """The classifier of a run."""
-    predictor = load_run(run)
-    manifest, spec = read_manifest(predictor.config["data"]), predictor.task.preprocess
-    onnx = out / "model.onnx"
-    out.mkdir(parents=True, exist_ok=True)
-    to_onnx(predictor.net, predictor.task, onnx)
-    train = manifest.split("train")
-    files, near = write_files(onnx, out, calibration_set(train, spec, 128).inputs, options)
-    val, ids = manifest.split("val"), [label.id for label in predictor.task.labels]
-    inputs = Preprocessor(spec).batch([read(val.file(row)).image for row in val.rows])
-    truth = val.targets(ids)
-
-    def right(logits: np.ndarray, weights: np.ndarray) -> float:
-        return float(((logits.argmax(1) == truth) * weights).sum() / weights.sum())
-
-    return judged(files, near, inputs, val.group_keys(), right, pairs, n_boot, lambda run_, x: run_(x))
+def _classifiers(asked: argparse.Namespace, options: Int8Options) -> dict[str, Any]:
+    found, all_of_them = {}, []
+    for number, run in enumerate(asked.run):
+        one: Classifier = classifier(run, asked.out / f"run{number}", asked.split, asked.images)
+        files, near = write_files(one.onnx, one.onnx.parent, one.calibration, options, asked.nncf)
+        times = (
+            speeds(files, one.pictures(0, 1), asked.pairs) if asked.pairs and number < asked.timed else None
+        )
+        answers = one.judged(files)
+        all_of_them.append(answers)
+        found[str(run)] = {
+            "speed": times, "near_on_calibration": near, "accuracy": pooled([answers], asked.boot),
+        }  # fmt: skip
+        print(json.dumps({str(run): found[str(run)]}), file=sys.stderr, flush=True)
+    return {"runs": found, "all": pooled(all_of_them, asked.boot)} if found else {}
 
 
-def faces(
-    data: Path, cache: Path, out: Path, pairs: int, n_boot: int, options: Int8Options
-) -> dict[str, Any]:
-    """SFace on training-side people."""
-    out.mkdir(parents=True, exist_ok=True)
-    onnx, sets = out / "model.onnx", load_sets(data, cache)
-    to_onnx(build_sface().eval(), TASK, onnx)
-    nameless, named = sets["utkface_sample"], sets["rmfd_faces"]
-    files, near = write_files(onnx, out, planes(nameless.crops[::2])[::5], options)
-    inputs = planes(np.concatenate([named.crops, nameless.crops[1::2]]))
-    people = np.concatenate([named.people, nameless.people[1::2]])
-
-    def embedded(run: Run, x: np.ndarray) -> np.ndarray:
-        both = run(x) + run(np.ascontiguousarray(x[..., ::-1]))
-        unit: np.ndarray = both / np.linalg.norm(both, axis=1, keepdims=True)
-        return unit
-
-    def tar(embeddings: np.ndarray, weights: np.ndarray) -> float:
-        return tar_at_fmr(embeddings, people, weights)
-
-    return judged(files, near, inputs, people.tolist(), tar, pairs, n_boot, embedded)
-
-
-def judged(
-    files: Files, near: Any, inputs: np.ndarray, groups: list[str], judge: Callable[[Any, np.ndarray], float],
-    pairs: int, n_boot: int, answered: Callable[[Run, np.ndarray], np.ndarray],
-) -> dict[str, Any]:  # fmt: skip
-    """Speed, fidelity and accuracy of every file."""
-    found: dict[str, Any] = {"near_on_calibration": near}
-    for engine, its in files.items():
-        found[engine] = {"speed": speed(its, engine, inputs[:1], pairs)}
-        answers = {name: answered(in_engine(file, engine), inputs) for name, file in its.items()}
-        for name in list(its)[1:]:
-            found[engine][name] = {
-                "cosine": cosines(answers["float32"], answers[name]),
-                **changes(judge, answers["float32"], answers[name], groups, n_boot),
-            }
-    return found
+def _faces(asked: argparse.Namespace, options: Int8Options) -> dict[str, Any]:
+    one = sface(asked.data, asked.cache, asked.out / "sface", asked.images)
+    files, near = write_files(one.onnx, one.onnx.parent, one.calibration, options, asked.nncf)
+    times = speeds(files, one.calibration[:1], asked.pairs) if asked.pairs else None
+    result: dict[str, Any] = {"speed": times, "near_on_calibration": near}
+    print(json.dumps({"sface": result}), file=sys.stderr, flush=True)
+    if asked.split == "test":
+        result["accuracy"] = one.judged(files, asked.data, asked.boot)
+    return result
 
 
 def main() -> None:
@@ -190,22 +135,23 @@ def main() -> None:
     parser.add_argument(
         "--run", type=Path, action="append", default=[], help="folder of a trained classifier"
     )
+    parser.add_argument("--timed", type=int, default=1, help="of how many of the runs the speed is measured")
     parser.add_argument("--data", type=Path, help="faces/manifest.csv")
     parser.add_argument("--cache", type=Path, help="folder of crops")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
-    parser.add_argument("--pairs", type=int, default=100)
-    parser.add_argument("--boot", type=int, default=200, help="resamples")
+    parser.add_argument("--split", choices=("test", "val"), default="test")
+    parser.add_argument("--images", type=int, default=128, help="calibration images")
+    parser.add_argument("--pairs", type=int, default=100, help="turns of float32 and integers")
+    parser.add_argument("--boot", type=int, default=1000, help="resamples")
     parser.add_argument("--least-cosine", type=float, default=Int8Options().least_cosine)
+    parser.add_argument("--nearest", action="store_true", help="round each weight to the nearest")
+    parser.add_argument("--nncf", action="store_true", help="NNCF's rounding for OpenVINO too")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    options = Int8Options(least_cosine=asked.least_cosine)
-    result = {
-        run.name: leaves(run, asked.out / run.name, asked.pairs, asked.boot, options) for run in asked.run
-    }
+    options = Int8Options(least_cosine=asked.least_cosine, compensate=not asked.nearest)
+    result = {"classifiers": _classifiers(asked, options)}
     if asked.data:
-        result["sface"] = faces(
-            asked.data, asked.cache, asked.out / "sface", asked.pairs, asked.boot, options
-        )
+        result["sface"] = _faces(asked, options)
     print(json.dumps(result, indent=2))
 
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from vnvision import atomic
 from vnvision.errors import ConfigError, ExportError
-from vnvision.export.int8_equalise import equalise, prelu_as_max
-from vnvision.export.int8_graph import Graph, read_graph
+from vnvision.export.int8_equalise import equalise, gentle_slopes
+from vnvision.export.int8_fold import read_graph
+from vnvision.export.int8_graph import Graph
 from vnvision.export.int8_qdq import quantised, weights_only
 from vnvision.export.int8_ranges import Ranges, measured, run_model
+from vnvision.export.int8_rounding import rounded_layers
 from vnvision.export.int8_search import Fidelity, search
 
 _JUDGED = 64  # calibration images that the search looks at
@@ -27,6 +29,9 @@ class Int8Options:
     Attributes:
         weights_only: integers only in the file; arithmetic in float32.
         equalise: bring channels to like sizes first (``int8_equalise``).
+        compensate: round weights with regard to what the layers read, and let biases make up for what is
+            left (``int8_rounding``): fitted to pictures like the calibration images. Else each weight goes to
+            the nearest integer.
         least_cosine: mean cosine to float32, on the calibration images, below which the costliest layers
             are left in float32.
         float_share: the part of the layers that may be.
@@ -37,7 +42,8 @@ class Int8Options:
 
     weights_only: bool = False
     equalise: bool = True
-    least_cosine: float = 0.98
+    compensate: bool = True
+    least_cosine: float = 0.99
     float_share: float = 0.25
 
     def __post_init__(self) -> None:
@@ -51,8 +57,9 @@ def to_int8_onnx(
 ) -> Fidelity:
     """Write a QDQ file: weights int8 with a step a channel, activations uint8, sums and biases int32.
 
-    Equal inputs give equal bytes. PReLU is written as the greater of two tensors of integers, since ONNX
-    Runtime has no kernel for it in integers and a slow one in float32.
+    Equal inputs give equal bytes on one machine. PReLU is written as the greater of two convolutions of
+    integers, since ONNX Runtime has no kernel for it in integers and a slow one in float32; the weights of
+    such a layer are stored twice.
 
     Args:
         onnx_path: the canonical ONNX file.
@@ -86,15 +93,13 @@ def int8_model(
     graph, inputs = read_graph(onnx_path), checked(calibration)
     _check_fits(graph, inputs)
     wanted = _first_output(graph.written(), inputs[:_JUDGED])
-    if options.weights_only:
-        ranges: dict[str, Ranges] = {}
-    else:
-        ranges = _prepared(graph, inputs, options, join_prelu=join_prelu)
+    ranges: dict[str, Ranges] = {} if options.weights_only else _prepared(graph, inputs, options)
+    rounded = rounded_layers(graph, ranges, inputs if options.compensate else None)
 
     def model(in_float: Sequence[str]) -> Any:
         if options.weights_only:
-            return weights_only(graph, in_float=in_float)
-        return quantised(graph, ranges, in_float=in_float, join_prelu=join_prelu)
+            return weights_only(graph, rounded, in_float=in_float)
+        return quantised(graph, ranges, rounded, in_float=in_float, join_prelu=join_prelu)
 
     layers = [node.output[0] for node in graph.layers()]
     found = search(
@@ -134,14 +139,11 @@ def _check_fits(graph: Graph, inputs: np.ndarray) -> None:
         )
 
 
-def _prepared(
-    graph: Graph, inputs: np.ndarray, options: Int8Options, *, join_prelu: bool
-) -> dict[str, Ranges]:
+def _prepared(graph: Graph, inputs: np.ndarray, options: Int8Options) -> dict[str, Ranges]:
     """Rewrite the graph, exactly, and measure it."""
     if options.equalise:
         equalise(graph, measured(graph, _tensors(graph), inputs))
-    if not join_prelu:
-        prelu_as_max(graph)
+    gentle_slopes(graph)
     return measured(graph, _tensors(graph), inputs)
 
 

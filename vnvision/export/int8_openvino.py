@@ -29,8 +29,8 @@ def to_int8_openvino(
 ) -> Fidelity:  # fmt: skip
     """Write ``model.xml`` and ``model.bin`` in 8-bit integers.
 
-    ``own`` writes the same roundings as for ONNX Runtime, except that a convolution is rounded only behind
-    its PReLU, as OpenVINO computes the two at once. ``nncf`` leaves the choice to NNCF's ``quantize``; it
+    ``own`` writes the same roundings as for ONNX Runtime, with PReLU as it is, since OpenVINO computes it
+    along with its convolution. ``nncf`` leaves the choice to NNCF's ``quantize``; it
     keeps depthwise convolutions in float32, and layers are not left in float32 one by one.
 
     Args:

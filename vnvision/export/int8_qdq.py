@@ -1,4 +1,4 @@
-"""A float32 graph and its ranges -> the same graph with QuantizeLinear and DequantizeLinear."""
+"""A float32 graph, its ranges and its rounded weights -> QuantizeLinear and DequantizeLinear."""
 
 from __future__ import annotations
 
@@ -8,52 +8,66 @@ from typing import Any
 
 import numpy as np
 
-from vnvision.export.int8_equalise import SCALED
-from vnvision.export.int8_graph import LAYERS, MOVING, Graph
+from vnvision.export.int8_graph import LAYERS, MOVING, Graph, attribute
+from vnvision.export.int8_grid import grid_of
+from vnvision.export.int8_nodes import ALIGNED, Sheet
 from vnvision.export.int8_ranges import Ranges
+from vnvision.export.int8_rounding import Rounded
 
 _CLIPPING = ("Relu", "Clip")
 _BETWEEN = ("Add", "GlobalAveragePool", "AveragePool", "Concat", "Mul")  # engines have them in integers
-_LIMIT, _LEVELS = 127, 255
-_SMALLEST = 1e-8
-_LARGEST_BIAS = 2**30  # the sum of products still fits into int32 beside it
-Grid = tuple[np.float32, np.uint8]
+_FEW = 16  # channels; below, those that were added to make a multiple of four are worth it
 
 
 def quantised(
-    graph: Graph, ranges: Mapping[str, Ranges], *, in_float: Collection[str] = (), join_prelu: bool = False
-) -> Any:
+    graph: Graph, ranges: Mapping[str, Ranges], rounded: Mapping[str, Rounded], *,
+    in_float: Collection[str] = (), join_prelu: bool = False,
+) -> Any:  # fmt: skip
     """The graph as an ``onnx.ModelProto`` whose layers compute in integers.
 
     Weights are symmetric int8 with a step a channel, biases int32, activations uint8 with a zero point and
-    one step a tensor. Convolutions whose result is an output of the graph stay in float32.
+    one step a tensor. Convolutions whose result is an output of the graph stay in float32. A convolution's
+    result is rounded behind its ReLU, ReLU6 or PReLU only.
 
     Args:
         graph: as ``read_graph`` gives it; left as it is.
         ranges: of every tensor.
+        rounded: of every layer.
         in_float: layers to leave in float32, by the tensor they make.
-        join_prelu: round a convolution's result only behind its PReLU, as OpenVINO computes the two at once.
+        join_prelu: leave PReLU as it is, as OpenVINO computes it with its convolution; else it is written as
+            the greater of two convolutions of integers, for ONNX Runtime.
     """
-    return _Writer(graph, ranges, in_float, join_prelu).model()
+    return _Writer(graph, ranges, rounded, in_float, join_prelu).model()
 
 
-def weights_only(graph: Graph, *, in_float: Collection[str] = ()) -> Any:
+def weights_only(graph: Graph, rounded: Mapping[str, Rounded], *, in_float: Collection[str] = ()) -> Any:
     """The graph with int8 weights, a quarter of the size, and float32 arithmetic."""
+    sheet = Sheet(graph.arrays)
+    for original in graph.nodes:
+        node = copy.deepcopy(original)
+        if graph.is_layer(node) and node.output[0] not in in_float:
+            sheet.layer(node, rounded[node.output[0]], None)
+        else:
+            sheet.nodes.append(node)
+    return _graph_of(graph, sheet)
+
+
+def _graph_of(graph: Graph, sheet: Sheet) -> Any:
+    """A sheet as a model, without what nobody reads."""
     made = Graph(graph.written())
-    nodes: list[Any] = []
-    for node in made.nodes:
-        if made.is_layer(node) and node.output[0] not in in_float:
-            nodes.append(_stored_weight(made.arrays, node, _steps(made.arrays[node.input[1]], _axis(node))))
-        nodes.append(node)
-    made.nodes = nodes
+    read = {name for node in sheet.nodes for name in node.input}
+    unread = [one for one in sheet.nodes if one.op_type == "DequantizeLinear" and one.output[0] not in read]
+    made.nodes = [node for node in sheet.nodes if node not in unread]
+    made.arrays = sheet.arrays
     return made.written()
 
 
 class _Writer:
     def __init__(
-        self, graph: Graph, ranges: Mapping[str, Ranges], in_float: Collection[str], join_prelu: bool
-    ) -> None:
-        self.graph, self.joins = graph, (*_CLIPPING, "PRelu") if join_prelu else _CLIPPING
+        self, graph: Graph, ranges: Mapping[str, Ranges], rounded: Mapping[str, Rounded],
+        in_float: Collection[str], join_prelu: bool,
+    ) -> None:  # fmt: skip
+        self.graph, self.rounded, self.join_prelu = graph, rounded, join_prelu
         self.active = {
             node.output[0]
             for node in graph.layers()
@@ -67,20 +81,11 @@ class _Writer:
             for name in names
             if name in ranges and self._wanted(name)
         }
-        self.maxima = {
-            node.output[0]: node
-            for node in graph.nodes
-            if node.op_type == "Max" and list(node.input[1:]) == [node.output[0] + SCALED]
-            and node.input[0] in self.grids
-        }  # fmt: skip
-        for made, node in self.maxima.items():  # one grid for all three, so that integers can be compared
-            self.grids[made] = self.grids[made + SCALED] = self.grids[node.input[0]]
-        self.arrays = dict(graph.arrays)
-        self.nodes: list[Any] = []
-        self.rounded: dict[str, str] = {}
+        self.sheet = Sheet(graph.arrays)
+        self.layers: dict[str, Any] = {}
 
     def _leaves(self, name: str) -> bool:
-        """Whether a tensor, or what an activation or a move makes of it, is an output."""
+        """Whether a tensor, or what a move makes of it, is an output."""
         if name in self.graph.outputs:
             return True
         return any(self._leaves(one.output[0]) for one in self.graph.readers(name) if one.op_type in MOVING)
@@ -101,10 +106,20 @@ class _Writer:
             return False
         if name in self.active:
             after = self.graph.only_reader(name)
-            if after is not None and after.op_type in self.joins:
+            if after is not None and self._joins(after):
                 return False
             return kind == "Conv" or self._feeds(name)
         return self._feeds(name)
+
+    def _joins(self, node: Any) -> bool:
+        """Whether an activation is computed along with the convolution before it."""
+        if node.op_type != "PRelu" or self.join_prelu:
+            return node.op_type in (*_CLIPPING, "PRelu")
+        first, slopes = self.graph.maker(node.input[0]), self.graph.arrays.get(node.input[1])
+        if first is None or slopes is None or self.graph.only_reader(first.output[0]) is not node:
+            return False
+        outputs = len(self.graph.arrays.get(first.input[1], ())) if first.op_type == "Conv" else 0
+        return first.output[0] in self.active and slopes.size in (1, outputs) and bool((slopes <= 1).all())
 
     def _feeds(self, name: str) -> bool:
         """Whether integers read a tensor: a layer, or what stands between layers of integers."""
@@ -114,7 +129,7 @@ class _Writer:
         if maker is None or not any(node.op_type in _BETWEEN for node in readers):
             return False
         source = maker
-        if maker.op_type in self.joins:
+        if self._joins(maker):
             source = self.graph.maker(maker.input[0]) or maker
         return source.op_type in _BETWEEN or self._is_active(source)
 
@@ -123,116 +138,51 @@ class _Writer:
 
     def model(self) -> Any:
         """Write every node, with its roundings."""
+        sheet = self.sheet
         if self.entry in self.grids:
-            self._round(self.entry)
+            sheet.round(self.entry, self.grids[self.entry])
         for original in self.graph.nodes:
             node, name = copy.deepcopy(original), original.output[0]
-            if name in self.maxima:
-                self._maximum(name)
-                continue
-            source = self.rounded.get(node.input[0], "") if node.input else ""
-            node.input[:] = [self.rounded.get(one, one) for one in node.input]
+            node.input[:] = [sheet.rounded.get(one, one) for one in node.input]
             if name in self.active:
-                self._layer(node, source)
-            elif name.endswith(SCALED) and name in self.grids:
-                self._slope(node)
-            self.nodes.append(node)
+                self._layer(node, original.input[0])
+            elif (
+                name in self.grids
+                and node.op_type == "PRelu"
+                and not self.join_prelu
+                and self._joins(original)
+            ):
+                self._prelu(original)
+                continue
+            else:
+                sheet.nodes.append(node)
             if name in self.grids:
-                self._round(name)
-            elif node.op_type in MOVING and source and name not in self.graph.outputs:
+                sheet.round(name, self.grids[name])
+            elif (
+                node.op_type in MOVING and original.input[0] in self.grids and name not in self.graph.outputs
+            ):
                 self.grids[name] = self.grids[original.input[0]]  # engines look for the pair at the layer
-                self._round(name)
-        made = Graph(self.graph.written())
-        made.nodes, made.arrays = self.nodes, self.arrays
-        return made.written()
-
-    def _round(self, name: str) -> None:
-        from onnx import helper
-
-        step, zero = self.grids[name]
-        self.arrays |= {f"{name}.step": np.asarray(step), f"{name}.zero": np.asarray(zero)}
-        grid = [f"{name}.step", f"{name}.zero"]
-        self.nodes.append(helper.make_node("QuantizeLinear", [name, *grid], [f"{name}.q"], name=f"{name}.q"))
-        if not name.endswith(SCALED):
-            self._read_back(name)
-
-    def _read_back(self, name: str) -> None:
-        from onnx import helper
-
-        parts = [f"{name}.q", f"{name}.step", f"{name}.zero"]
-        self.nodes.append(helper.make_node("DequantizeLinear", parts, [f"{name}.dq"], name=f"{name}.dq"))
-        self.rounded[name] = f"{name}.dq"
-
-    def _maximum(self, name: str) -> None:
-        """The greater of two tensors of integers on one grid."""
-        from onnx import helper
-
-        parts = [f"{self.maxima[name].input[0]}.q", f"{name}{SCALED}.q"]
-        self.nodes.append(helper.make_node("Max", parts, [f"{name}.q"], name=f"{name}.q"))
-        step, zero = self.grids[name]
-        self.arrays |= {f"{name}.step": np.asarray(step), f"{name}.zero": np.asarray(zero)}
-        self._read_back(name)
+                sheet.round(name, self.grids[name])
+        return _graph_of(self.graph, sheet)
 
     def _layer(self, node: Any, source: str) -> None:
-        """Weight and bias as integers."""
-        steps = _steps(self.arrays[node.input[1]], _axis(node))
-        whole = len(node.input) > 2 and bool(source)
-        if whole:
-            bias = self.arrays[node.input[2]].astype(np.float64)
-            step = float(self.grids[source.removesuffix(".dq")][0])
-            steps = np.maximum(steps, np.abs(bias) / (step * _LARGEST_BIAS)).astype(np.float32)
-        self.nodes.append(_stored_weight(self.arrays, node, steps))
-        if whole:
-            scale = (np.float32(step) * steps).astype(np.float32)
-            self.nodes.append(_stored(self.arrays, node, 2, np.rint(bias / scale).astype(np.int32), scale, 0))
+        """A layer of integers; of a picture's few channels, with channels of zeros added."""
+        rounded, grid = self.rounded[node.output[0]], self.grids.get(source)
+        channels = rounded.integers.shape[1]
+        plain = node.op_type == "Conv" and attribute(node, "group", 1) == 1 and rounded.integers.ndim == 4
+        if not self.join_prelu and grid is not None and plain and channels < _FEW and channels % ALIGNED:
+            node.input[0] = self.sheet.widened(source, channels)
+            rounded = _with_zeros(rounded, -channels % ALIGNED)
+        self.layers[node.output[0]] = node, rounded, grid
+        self.sheet.layer(node, rounded, None if grid is None else grid[0])
 
-    def _slope(self, node: Any) -> None:
-        """The slopes of a PReLU on a grid of their own."""
-        slope = self.arrays[node.input[1]]
-        step, zero = grid_of(float(slope.min()), float(slope.max()))
-        whole = np.clip(np.rint(slope / step) + zero, 0, _LEVELS).astype(np.uint8)
-        self.nodes.append(_stored(self.arrays, node, 1, whole, np.asarray(step), 0, zero=np.asarray(zero)))
+    def _prelu(self, node: Any) -> None:
+        layer, rounded, grid = self.layers[node.input[0]]
+        slopes = self.graph.arrays[node.input[1]].reshape(-1)
+        slopes = np.broadcast_to(slopes, len(rounded.steps))
+        self.sheet.greater(layer, rounded, slopes, node.output[0], (grid, self.grids[node.output[0]]))
 
 
-def grid_of(low: float, high: float) -> Grid:
-    """Step and zero point of uint8 that hold 0 and both ends."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    if high - low < _SMALLEST:
-        return np.float32(_SMALLEST), np.uint8(0)
-    zero = round(-low / (high - low) * _LEVELS)
-    step = max(-low / max(zero, 0.5), high / max(_LEVELS - zero, 0.5), _SMALLEST)
-    return np.float32(step), np.uint8(zero)
-
-
-def _axis(node: Any) -> int:
-    return 1 if node.op_type == "MatMul" else 0
-
-
-def _steps(weight: np.ndarray, axis: int) -> np.ndarray:
-    """(out,) step of each channel: its largest magnitude is 127."""
-    largest = np.abs(weight).max(axis=tuple(i for i in range(weight.ndim) if i != axis))
-    steps: np.ndarray = np.maximum(largest / _LIMIT, _SMALLEST).astype(np.float32)
-    return steps
-
-
-def _stored_weight(arrays: dict[str, np.ndarray], node: Any, steps: np.ndarray) -> Any:
-    weight, axis = arrays[node.input[1]], _axis(node)
-    column = steps.reshape([-1 if i == axis else 1 for i in range(weight.ndim)])
-    whole = np.clip(np.rint(weight / column), -_LIMIT, _LIMIT).astype(np.int8)
-    return _stored(arrays, node, 1, whole, steps, axis)
-
-
-def _stored(
-    arrays: dict[str, np.ndarray], node: Any, place: int, whole: np.ndarray, steps: np.ndarray, axis: int,
-    *, zero: np.ndarray | None = None,
-) -> Any:  # fmt: skip
-    """Keep integers and steps, and let an input of a node read them through a DequantizeLinear."""
-    from onnx import helper
-
-    name = f"{node.output[0]}.{'weight' if place == 1 else 'bias'}"
-    zeros = np.zeros(len(steps), whole.dtype) if zero is None else zero
-    parts = {f"{name}.integers": whole, f"{name}.steps": steps, f"{name}.zeros": zeros}
-    arrays.update(parts)
-    node.input[place] = name
-    extra = {"axis": axis} if zero is None else {}
-    return helper.make_node("DequantizeLinear", list(parts), [name], name=name, **extra)
+def _with_zeros(rounded: Rounded, more: int) -> Rounded:
+    whole = np.pad(rounded.integers, ((0, 0), (0, more), (0, 0), (0, 0)))
+    return Rounded(whole, rounded.steps, rounded.bias)

@@ -16,16 +16,14 @@ class Ranges:
     """Of one tensor over the calibration images.
 
     Attributes:
-        low: least value of each image, averaged over images.
-        high: greatest value, averaged.
+        low: least value over all images.
+        high: greatest value.
         channel_top: (C,) greatest magnitude of each channel over all images.
-        channel_mean: (C,) mean of each channel.
     """
 
     low: float
     high: float
     channel_top: np.ndarray
-    channel_mean: np.ndarray
 
 
 def run_model(
@@ -50,8 +48,8 @@ def run_model(
 def measured(graph: Graph, names: Sequence[str], inputs: np.ndarray) -> dict[str, Ranges]:
     """Ranges of tensors of a float32 graph.
 
-    The mean of each image's extremes, not the extremes of all images: one odd picture then widens nothing,
-    and nothing is cut off that most pictures have.
+    The extremes of all images: ranges cut at 0.9 of them, or where the mean square error is least, were no
+    better on validation faces, and at 0.8 or at the 99.9th percentile much worse.
 
     Args:
         graph: the graph.
@@ -62,20 +60,19 @@ def measured(graph: Graph, names: Sequence[str], inputs: np.ndarray) -> dict[str
     made = [name for name in names if name != entry]
     extra = [name for name in made if name not in graph.outputs]
     model = graph.written(outputs=extra).SerializeToString()
-    found: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {name: [] for name in names}
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in names}
     for one, values in zip(inputs, run_model(model, inputs, made), strict=True):
         for name, value in zip((entry, *made), (one[None], *values), strict=True):
             if name in found:
                 flat = value.reshape(*value.shape[:2], -1) if value.ndim > 1 else value.reshape(1, -1, 1)
-                found[name].append((flat.min((0, 2)), flat.max((0, 2)), flat.mean((0, 2))))
+                found[name].append((flat.min((0, 2)), flat.max((0, 2))))
     return {name: _summed(parts) for name, parts in found.items()}
 
 
-def _summed(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Ranges:
-    low, high, mean = (np.stack(column).astype(np.float64) for column in zip(*parts, strict=True))
+def _summed(parts: list[tuple[np.ndarray, np.ndarray]]) -> Ranges:
+    low, high = (np.stack(column).astype(np.float64) for column in zip(*parts, strict=True))
     return Ranges(
         low=float(low.min()),
         high=float(high.max()),
         channel_top=np.maximum(-low, high).max(0),
-        channel_mean=mean.mean(0),
     )
