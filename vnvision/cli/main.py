@@ -9,6 +9,7 @@ import typer
 
 from vnvision import __version__
 from vnvision.cli import (
+    bench,
     clinic,
     clinic_results,
     data,
@@ -19,6 +20,7 @@ from vnvision.cli import (
     face_data,
     face_eval,
     face_gallery,
+    face_kit,
     face_sets,
     models_key,
     models_verify,
@@ -39,6 +41,7 @@ app.command("train", context_settings={"ignore_unknown_options": False})(train.t
 app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("bench")(bench.bench)
 models_verify.app.command("key")(models_key.key)
 app.add_typer(models_verify.app, name="models")
 app.command("doctor")(doctor.doctor)
@@ -46,6 +49,7 @@ app.add_typer(data.app, name="data")
 face.app.add_typer(face_data.app)
 face.app.add_typer(face_eval.app)
 face.app.add_typer(face_gallery.app)
+face.app.add_typer(face_kit.app)
 face.app.add_typer(face_sets.app)
 app.add_typer(face.app, name="face")
 clinic.app.command("report")(clinic_results.report)

@@ -49,8 +49,10 @@ class Preprocessor:
             raise ConfigError(
                 "voi_window is wrong", expected="a width of 1 or more", got=str(spec.voi_window)
             )
-        if spec.geometry == "align" and spec.interpolation == "area":
-            raise ConfigError("align cannot interpolate by area", fix="choose bilinear, bicubic or nearest")
+        if spec.geometry == "align" and spec.interpolation in ("area", "nearest"):
+            raise ConfigError(
+                f"align cannot interpolate by {spec.interpolation}", fix="choose bilinear or bicubic"
+            )
         pads = spec.geometry in ("letterbox", "align")
         if pads and self._dtype.kind == "u" and spec.pad_value not in range(np.iinfo(self._dtype).max + 1):
             raise ConfigError(

@@ -250,6 +250,7 @@ def test_wrong_output_arrays_are_refused():
     [
         ({"voi_window": (40.0, 0.0)}, "voi_window is wrong: expected a width of 1 or more"),
         ({"geometry": "align", "interpolation": "area"}, "align cannot interpolate by area"),
+        ({"geometry": "align", "interpolation": "nearest"}, "align cannot interpolate by nearest"),
         ({"geometry": "letterbox", "pad_value": 127.5}, "pad_value is wrong: expected a whole uint8 value"),
         ({"geometry": "letterbox", "pad_value": 256.0}, "got 256"),
     ],
