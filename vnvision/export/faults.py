@@ -14,6 +14,16 @@ from vnvision.spec import PreprocessSpec
 SWAPPED = "channel order swapped (RGB and BGR)"
 TWICE = "normalised twice"
 RANGE = "range 0-255 where 0-1 was due"
+UNIT_TWICE = "range 0-1 taken twice"
+RAW = "not normalised at all (raw pixels)"
+CUT = "cut off at the ends of an 8-bit input"
+AND = f"{SWAPPED} and "
+
+SATURATED = "saturated: 8-bit ranges far too small, as if measured on"
+OF_PALE = f"{SATURATED} pictures of too little contrast"
+OF_DARK = f"{SATURATED} pictures far too dark"
+OF_UNIT = f"{SATURATED} pixels 0-1 that mean and deviation were not applied to"
+OF_UNIT_TWICE = f"{SATURATED} pictures whose pixels were 0-1 already, and were divided again"
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
@@ -47,9 +57,7 @@ def spoilt(images: np.ndarray, spec: PreprocessSpec, *, common: bool = False) ->
     paths = _common(raw, spec)
     if not common:
         paths |= _other_values(raw, spec) | _layouts(raw, spec)
-        paths |= {
-            f"{SWAPPED} and {name}": value[..., ::-1] for name, value in paths.items() if SWAPPED not in name
-        }
+        paths |= {f"{AND}{name}": value[..., ::-1] for name, value in paths.items() if SWAPPED not in name}
     inputs = {name: _nchw(value) for name, value in paths.items()}
     if spec.channels == 1:
         inputs = {name: value for name, value in inputs.items() if SWAPPED not in name}
@@ -74,10 +82,11 @@ def _other_values(raw: np.ndarray, spec: PreprocessSpec) -> dict[str, np.ndarray
     return paths | {
         f"{TWICE}, range and all": _normalised(_ranged(right, spec), spec),
         f"{RANGE}, after normalising": right * span,
-        "range 0-1 taken twice": _normalised(_ranged(unit, spec), spec),
-        "range 0-1 taken twice, after normalising": right / span,
+        UNIT_TWICE: _normalised(_ranged(unit, spec), spec),
+        f"{UNIT_TWICE}, after normalising": right / span,
         "mean and standard deviation left out": unit,
-        "not normalised at all (raw pixels)": raw,
+        RAW: raw,
+        f"{RAW}, {CUT}": raw.clip(right.min(), right.max()),
         "normalised by mean 0.5 and standard deviation 0.5": (unit - 0.5) / 0.5,
         "saturated: inputs clipped to 0..1": right.clip(0, 1),
         "saturated: inputs clipped to -1..1": right.clip(-1, 1),

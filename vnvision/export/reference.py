@@ -67,6 +67,7 @@ class Reference:
         images: (N, h, w, C) at the size of the task's spec, RGB or grey, of the spec's input dtype.
 
     Attributes:
+        model: a frozen copy of the network, without further outputs.
         outputs: (N, C), (N, D) or (N, P, h, w): its answers.
         further: its other outputs by name, each (N, ...), all to be repeated by the file.
 
@@ -81,7 +82,7 @@ class Reference:
         self.images = images
         whole = frozen_copy(module)
         names = output_names(whole)
-        self._model = whole.net if len(names) > 1 else whole
+        self.model = whole.net if len(names) > 1 else whole
         self.inputs = faults.correct(images, task.preprocess)
         self.outputs = self.run(self.inputs)
         _check_outputs(self.outputs, task)
@@ -91,7 +92,7 @@ class Reference:
 
     def run(self, inputs: np.ndarray) -> np.ndarray:
         """Outputs (N, ...) float32 of the original model for normalised inputs (N, C, h, w)."""
-        return network_outputs(self._model, inputs)[0]
+        return network_outputs(self.model, inputs)[0]
 
     @cached_property
     def scale(self) -> float:

@@ -10,6 +10,7 @@ from vnvision.errors import ExportError
 from vnvision.export import Reference, check_parity, to_onnx, to_openvino
 from vnvision.export.diagnosis import BATCH, CONSTANT, DAMAGED, NOT_FINITE
 from vnvision.export.faults import RANGE, SWAPPED, TWICE, correct
+from vnvision.export.result import TOLERANCES
 
 pytest.importorskip("openvino")
 ENGINES = ("onnxruntime", "openvino")
@@ -213,6 +214,20 @@ def test_fp16_has_its_own_tolerance(net, task, images, tmp_path):
     result = check_parity(path, "half", "openvino", Reference(net, task, images), "fp16")
     assert result.passed
     assert result.max_relative < 5e-3
+
+
+def test_fault_within_the_tolerance_of_8_bits_is_refused(net, task, images, tmp_path):
+    """A network that hardly minds colours: swapped, its answers stay inside the tolerance."""
+    weight = net.body[0].weight.data
+    net.body[0].weight.data = weight.mean(1, keepdim=True) + 0.03 * weight
+    reference = Reference(net, task, images)
+    to_onnx(net, task, tmp_path / "m.onnx")
+    assert check_parity(tmp_path / "m.onnx", "it", "onnxruntime", reference, "int8").passed
+    to_onnx(Spoilt(net, before=lambda x: x.flip(1)), task, tmp_path / "bgr.onnx")
+    result = check_parity(tmp_path / "bgr.onnx", "it", "onnxruntime", reference, "int8")
+    assert result.max_relative < TOLERANCES["int8"].relative
+    assert result.failures == ("within tolerance, but the answers are the original's under a fault",)
+    assert result.diagnosis.startswith(SWAPPED)
 
 
 @pytest.mark.parametrize("kind", ["multilabel", "embedding"])
