@@ -93,3 +93,25 @@ def test_calibration_without_validation_rows(run, leaves, tmp_path):
     with pytest.raises(ConfigError, match="8-bit targets need calibration images"):
         api.export(run, targets=("openvino",), int8=True, out=tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.slow
+def test_the_verb_writes_a_kit_and_bench_measures(run, tmp_path):
+    from typer.testing import CliRunner
+
+    from vnvision.cli.main import app
+
+    call = CliRunner().invoke
+    out = tmp_path / "bundle"
+    done = call(app, ["export", str(run), "--format", "onnx", "--kit", "onnx", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    kit = tmp_path / "bundle-kit-onnx"
+    assert f"kit     {kit}" in done.output
+    assert (kit / "self_test.py").is_file()
+    done = call(app, ["export", str(run), "--kit", "ncnn", "--out", str(tmp_path / "other")])
+    assert isinstance(done.exception, ConfigError)
+    assert "there will be no target 'ncnn' to make a kit of: expected onnx or openvino" in str(done.exception)
+    assert not (tmp_path / "other").exists()
+    done = call(app, ["bench", str(out), "--repeats", "3", "--rounds", "1", "--json"])
+    assert done.exit_code == 0, done.output
+    assert [row["target"] for row in json.loads(done.stdout)["rows"]] == ["onnx"]

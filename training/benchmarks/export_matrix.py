@@ -40,7 +40,9 @@ def main() -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         write_json(args.out / "matrix.json", found)
         write_text(args.out / "matrix.md", _markdown(found))
+        write_text(args.out / "short.md", _short(found))
     print(_markdown(found))
+    print(_short(found))
 
 
 def _rows(name: str, run: Path, targets: list[str], out: Path) -> dict[str, Any]:
@@ -87,6 +89,28 @@ def _markdown(found: dict[str, Any]) -> str:
         lines += [" | ".join(_cells(row)) for row in task["rows"]]
         parts.append("\n".join(f"| {line} |" for line in lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _short(found: dict[str, Any]) -> str:
+    """One table, a row a target and a column a task: megabytes, milliseconds, change of the answers."""
+    tasks = found["tasks"]
+    rows = {name: {row["target"]: row for row in task["rows"]} for name, task in tasks.items()}
+    targets = list(dict.fromkeys(target for of in rows.values() for target in of))
+    titles = [f"{name}: {task['task']}, {task['size_px'][0]} px" for name, task in tasks.items()]
+    lines = [" | ".join(["target", *titles]), " | ".join(["---"] * (1 + len(tasks)))]
+    for target in targets:
+        lines.append(" | ".join([target, *(_cell(of.get(target)) for of in rows.values())]))
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None or "refused" in row:
+        return "" if row is None else "refused"
+    time_ms = "" if row["p50_ms"] is None else f", {row['p50_ms']:.1f} ms"
+    judged = row["judged"]
+    change = None if judged is None else judged["change"]["value"]
+    words = "equal" if judged is None else "not shown" if change is None else f"{100 * change:+.1f}"
+    return f"{row['mb']:.1f} MB{time_ms}, {words}"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
