@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 GOLDEN, REPORT, CARD = "golden.npz", "report.json", "MODEL_CARD.md"
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
+_PACKAGES = {"ncnn": "pnnx", "litert": "ai-edge-litert", "coreml": "coremltools", "rknn": "rknn-toolkit2"}
 _OWN = {GOLDEN, REPORT, CARD, MANIFEST, MANIFEST_HASH, ONNX_FILE}
 
 
@@ -120,14 +122,7 @@ def export_bundle(
         to_onnx(net, task, folder / ONNX_FILE, name=name)
         maker = TargetMaker(folder, net, task, reference, pictures, skip_refused=skip_refused)
         results = maker.make(chosen)
-        atomic.write_bytes(
-            folder / GOLDEN, golden_bytes(reference.images, reference.outputs, reference.further)
-        )
-        if report is not None:
-            report.save(folder / REPORT)
-        for inside, source in extra.items():
-            (folder / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, folder / inside)
+        _carry(folder, reference, report, extra)
         made = {key: chosen[key] for key in results}
         manifest = BundleManifest(
             name=name,
@@ -151,8 +146,8 @@ def export_bundle(
         )
         for key in refused:
             maker.remove(chosen[key])
-        provenance_ = {**manifest.provenance, **maker.notes(refused)}
-        manifest = manifest.model_copy(update={"targets": checked, "provenance": provenance_})
+        told = {**manifest.provenance, **maker.notes(refused)}
+        manifest = manifest.model_copy(update={"targets": checked, "provenance": told})
         sizes = {key: _size(folder, chosen[key]) for key in checked}
         atomic.write_text(folder / CARD, model_card(manifest, report, results, sizes))
         manifest = manifest.model_copy(update={"files": _hashes(folder)})
@@ -160,6 +155,17 @@ def export_bundle(
         if sign is not None:
             sign_bundle(folder, sign)
     return manifest
+
+
+def _carry(folder: Path, reference: Reference, report: EvalReport | None, extra: Mapping[str, Path]) -> None:
+    """Golden answers, the report and further files."""
+    golden = golden_bytes(reference.images, reference.outputs, reference.further)
+    atomic.write_bytes(folder / GOLDEN, golden)
+    if report is not None:
+        report.save(folder / REPORT)
+    for inside, source in extra.items():
+        (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / inside)
 
 
 def _save(folder: Path, manifest: BundleManifest) -> None:
@@ -223,7 +229,15 @@ def _size(folder: Path, target: Target) -> int:
 
 
 def _versions(chosen: Mapping[str, Target]) -> dict[str, Any]:
-    """What wrote the files: the opset, and the versions of the packages, all loaded by now."""
-    packages = ["torch", "onnx", *sorted({target.engine for target in chosen.values()})]
-    versions = {name: str(getattr(sys.modules.get(name), "__version__", "unknown")) for name in packages}
-    return {"opset": OPSET, **versions}
+    """What wrote the files: the opset, and the versions of the packages."""
+    packages = ["torch", "onnx", *sorted({_PACKAGES.get(one.engine, one.engine) for one in chosen.values()})]
+    return {"opset": OPSET, **{name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str:
+    """As the package says it, with its build (``2.15.0+cu132``), else as it is installed."""
+    loaded = getattr(sys.modules.get(package), "__version__", None)
+    try:
+        return str(loaded) if loaded else metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "in an environment of its own"
