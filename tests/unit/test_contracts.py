@@ -36,6 +36,7 @@ from vnvision.records import (
     EvalReport,
     Face,
     GroupRow,
+    Judgement,
     Licences,
     MaskPrediction,
     Metric,
@@ -55,6 +56,10 @@ METRIC = Metric(value=0.9, low=0.85, high=0.94, n=200)
 POINT = OperatingPoint(
     threshold=0.4, scale="probability", target="specificity=0.90", achieved=METRIC, population="x", n=9,
     manifest_sha256=HASH,
+)  # fmt: skip
+JUDGED = Judgement(
+    split="val", n=9, manifest_sha256=HASH, metric="accuracy", original=0.9, target=0.88, change=METRIC,
+    agreement=0.97,
 )  # fmt: skip
 EXAMPLES: dict[type[Record], Record] = {
     Label: LABELS[0],
@@ -86,7 +91,10 @@ EXAMPLES: dict[type[Record], Record] = {
         curves={"roc": ((0.0, 0.0), (1.0, 1.0))},
         data={"licences": ["CC BY 4.0"], "n": 3},
     ),
-    TargetRecord: TargetRecord(file="model.onnx", engine="onnxruntime", operating_points=(POINT,)),
+    Judgement: JUDGED,
+    TargetRecord: TargetRecord(
+        file="model.onnx", engine="onnxruntime", operating_points=(POINT,), p50_ms=3.1, judged=JUDGED
+    ),
     Licences: Licences(weights="Apache-2.0", training_data=("CC BY 4.0",)),
     BundleManifest: BundleManifest(
         name="lá",

@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
+from vnvision.engines.openvino import shared_core
 from vnvision.errors import ExportError, MissingExtraError, ModelError
 from vnvision.export import to_onnx, to_openvino
 from vnvision.export.qdq import to_qdq_onnx
@@ -139,12 +140,12 @@ def test_a_channel_of_zeros_with_a_bias(task, tmp_path):
 
 
 def test_openvino_reads_it(task, tmp_path):
-    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("openvino")
     for name, options in (("both", None), ("joined", QuantOptions(pre_activation=False))):
         net, pictures = made(options)
         to_qdq_onnx(net, task, tmp_path / "m.onnx")
         xml, _ = to_openvino(tmp_path / "m.onnx", tmp_path / name)
-        compiled = openvino.Core().compile_model(str(xml), "CPU", {"INFERENCE_NUM_THREADS": 1})
+        compiled = shared_core().compile_model(str(xml), "CPU", {"INFERENCE_NUM_THREADS": 1})
         with torch.inference_mode():
             wanted = net(pictures).numpy()
         assert cosines(compiled([pictures.numpy()])["output"], wanted).min() > 0.999, name

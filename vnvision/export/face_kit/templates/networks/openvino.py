@@ -4,19 +4,18 @@
 class Network:
     """One network in OpenVINO, in float32. The package that would report home is hidden from its import."""
 
-    core = None  # one for the process: two that end in the wrong order can end the program
-
     def __init__(self, folder, about, threads):
-        if Network.core is None:
-            import sys
+        import sys
 
-            sys.modules.setdefault("openvino_telemetry", None)
-            import openvino
+        sys.modules.setdefault("openvino_telemetry", None)
+        import openvino
 
-            Network.core, Network.openvino = openvino.Core(), openvino
+        # One for the process: two that end in the wrong order leave it without a stack for signals.
+        core = openvino.kept_core = getattr(openvino, "kept_core", None) or openvino.Core()
+        self.openvino = openvino
         hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        model = self.core.read_model(str(folder / about["files"][0]))
-        compiled = self.core.compile_model(model, "CPU", {**hints, "INFERENCE_NUM_THREADS": threads})
+        model = core.read_model(str(folder / about["files"][0]))
+        compiled = core.compile_model(model, "CPU", {**hints, "INFERENCE_NUM_THREADS": threads})
         self.request, self.count = compiled.create_infer_request(), len(compiled.outputs)
 
     def __call__(self, batch):

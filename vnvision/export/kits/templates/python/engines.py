@@ -37,7 +37,8 @@ class OpenVino:
         sys.modules.setdefault("openvino_telemetry", None)  # so that it reports to nobody
         import openvino
 
-        core = openvino.Core()
+        # One for the process: two that end in the wrong order leave it without a stack for signals.
+        core = openvino.kept_core = getattr(openvino, "kept_core", None) or openvino.Core()
         # Without the last, processors that have bfloat16 compute in it: faster, and off by half a percent.
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         options["INFERENCE_NUM_THREADS"] = threads
