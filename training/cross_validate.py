@@ -6,9 +6,9 @@ The file names a config and candidates, each a mapping of changes to it; the fir
 compared with. Every candidate trains once a fold, in a process of its own, on the same folds: groups are
 never divided. A fold that was finished is not trained again, so a run that was stopped goes on.
 
-Prints a row a candidate: accuracy over all held-out pictures, and its difference to the first candidate on
+Prints a row a candidate: its figure over all held-out pictures, and the difference to the first candidate on
 the same pictures with a 95 % interval, bootstrapped by group. The epoch is chosen on the held-out fold, for
-every candidate alike, so the accuracies are too high by some; differences are what this is for.
+every candidate alike, so the the figures are too high by some; differences are what this is for.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from vnvision.metrics.bootstrap import ClusterBootstrap, resample, summarise
+from vnvision.metrics.ranking import RankedScores
 
 
 def train_fold(config: str, changes: dict[str, Any], folds: int, fold: int, out: Path, threads: int) -> None:
@@ -46,41 +48,75 @@ def train_fold(config: str, changes: dict[str, Any], folds: int, fold: int, out:
         raise SystemExit(f"fold {fold} failed: {done.stderr[-1500:]}")
 
 
-def held_out(out: Path) -> tuple[list[str], np.ndarray, float]:
-    """Groups, whether each held-out picture was answered right, and the seconds it took to train."""
+class HeldOut(NamedTuple):
+    """What one candidate answered for the pictures it was not trained on.
+
+    Attributes:
+        groups: N keys.
+        logits: (N, C).
+        truth: (N,) label indices.
+        seconds: of training, a fold.
+    """
+
+    groups: list[str]
+    logits: np.ndarray
+    truth: np.ndarray
+    seconds: float
+
+
+def held_out(folders: list[Path]) -> HeldOut:
+    """All folds of a candidate, one after the other."""
     from vnvision.imaging import read
     from vnvision.train.config import TrainConfig
     from vnvision.train.predictor import load_run
     from vnvision.train.prepare import parts
 
-    predictor = load_run(out)
-    _, part, _ = parts(TrainConfig.model_validate(predictor.config))
-    answers = [predictor.logits([read(file).image]).argmax(1)[0] for file in part.files]
-    seconds = json.loads((out / "report.json").read_text())["model"]["train_seconds"]
-    return part.manifest.group_keys(), np.array(answers) == part.raw, seconds
+    groups: list[str] = []
+    logits, truth, seconds = [], [], []
+    for folder in folders:
+        predictor = load_run(folder)
+        _, part, _ = parts(TrainConfig.model_validate(predictor.config))
+        logits += [predictor.logits([read(file).image])[0] for file in part.files]
+        groups += part.manifest.group_keys()
+        truth.append(part.raw)
+        seconds.append(json.loads((folder / "report.json").read_text())["model"]["train_seconds"])
+    return HeldOut(groups, np.array(logits), np.concatenate(truth), float(np.mean(seconds)))
 
 
-def row(
-    name: str, groups: list[str], right: np.ndarray, first: np.ndarray, seconds: float
-) -> dict[str, object]:
-    """One candidate's figures beside the first candidate's."""
-    gain = right.astype(float) - first
+def figure(name: str, found: HeldOut) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights of the pictures (N, B) -> the figure of each draw (B,)."""
+    right = found.logits.argmax(1) == found.truth
+    if name == "accuracy":
+        return lambda weights: right @ weights / weights.sum(0)
+    if name == "balanced_accuracy":
+        rows = [found.truth == label for label in np.unique(found.truth)]
+        return lambda weights: np.mean([(right * r) @ weights / (r @ weights) for r in rows], axis=0)
+    margin = found.logits[:, 1] - found.logits[:, 0]
+    if found.logits.shape[1] != 2:
+        raise SystemExit("auroc here is of two classes")
+    ranked = RankedScores(margin, found.truth == 1)
+    return lambda weights: ranked.metrics(weights)["auroc"]
 
-    def means(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = weights.sum(0)
-        return {"accuracy": right @ weights / total, "gain": gain @ weights / total}
 
-    draws = resample(means, ClusterBootstrap(groups, 2000))
-    sizes = {"n": len(groups), "n_groups": len(set(groups))}
-    accuracy = summarise(float(right.mean()), draws.get("accuracy"), **sizes)
-    change = summarise(float(gain.mean()), draws.get("gain"), **sizes)
+def row(name: str, metric: str, found: HeldOut, first: HeldOut) -> dict[str, object]:
+    """One candidate's figure beside the first candidate's, on the same pictures."""
+    own, other = figure(metric, found), figure(metric, first)
+
+    def draws(weights: np.ndarray) -> dict[str, np.ndarray]:
+        value = own(weights)
+        return {"value": value, "gain": value - other(weights)}
+
+    drawn = resample(draws, ClusterBootstrap(found.groups, 2000))
+    whole = draws(np.ones((len(found.truth), 1)))
+    sizes = {"n": len(found.truth), "n_groups": len(set(found.groups))}
+    value, gain = (summarise(float(whole[key][0]), drawn.get(key), **sizes) for key in ("value", "gain"))
     return {
         "candidate": name,
-        "n": len(groups),
-        "groups": len(set(groups)),
-        "accuracy": [accuracy.value, accuracy.low, accuracy.high],
-        "gain": [change.value, change.low, change.high],
-        "seconds_per_fold": round(seconds, 1),
+        "n": sizes["n"],
+        "groups": sizes["n_groups"],
+        metric: [value.value, value.low, value.high],
+        "gain": [gain.value, gain.low, gain.high],
+        "seconds_per_fold": round(found.seconds, 1),
     }
 
 
@@ -88,6 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("candidates", type=Path)
     parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--metric", choices=("accuracy", "balanced_accuracy", "auroc"), default="accuracy")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="folds at once, sharing the cores")
     args = parser.parse_args()
@@ -106,12 +143,9 @@ def main() -> None:
             done.result()
     first = None
     for name in asked["candidates"]:
-        parts = [held_out(root / name / str(fold)) for fold in range(args.folds)]
-        groups = [key for keys, _, _ in parts for key in keys]
-        right = np.concatenate([correct for _, correct, _ in parts])
-        first = right if first is None else first
-        seconds = float(np.mean([spent for _, _, spent in parts]))
-        print(json.dumps(row(name, groups, right, first, seconds)), flush=True)
+        found = held_out([root / name / str(fold) for fold in range(args.folds)])
+        first = found if first is None else first
+        print(json.dumps(row(name, args.metric, found, first)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 ``import vnvision as vv`` costs nothing: what is named is loaded when it is first used. ``vv.train``,
 ``vv.evaluate`` and ``vv.export`` are packages *and* can be called: ``vv.train("config.yaml")`` runs
 ``vnvision.api.train``, and ``from vnvision.train.config import TrainConfig`` works as for any package.
+``vv.models()`` lists what there is to call, without loading ``vnvision.models``, the networks.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PACKAGES = ("train", "evaluate", "export")
+_CALLABLE = (*_PACKAGES, "models")
 _NAMES = {
     "FaceEngine": "vnvision.faces.engine",
+    "add_model": "vnvision.api",
+    "find_duplicates": "vnvision.data.duplicates",
     "load_bundle": "vnvision.runtime",
+    "models": "vnvision.api",
+    "remove_model": "vnvision.api",
     "quickstart": "vnvision.api",
     "read": "vnvision.imaging",
     "read_manifest": "vnvision.data.manifest",
@@ -35,17 +41,22 @@ __all__ = [
     "TaskSpec",
     "VnvisionError",
     "__version__",
+    "add_model",
     "evaluate",
     "export",
+    "find_duplicates",
     "load_bundle",
+    "models",
     "quickstart",
     "read",
     "read_manifest",
+    "remove_model",
     "train",
 ]
 
 if TYPE_CHECKING:
-    from vnvision.api import evaluate, export, quickstart, train
+    from vnvision.api import add_model, evaluate, export, models, quickstart, remove_model, train
+    from vnvision.data.duplicates import find_duplicates
     from vnvision.data.manifest import read_manifest
     from vnvision.errors import VnvisionError
     from vnvision.faces.engine import FaceEngine
@@ -64,10 +75,10 @@ class _CallablePackage(ModuleType):
 
 
 class _Root(ModuleType):
-    """Importing a submodule sets it on its parent; the three verbs become callable at that moment."""
+    """Importing a submodule sets it on its parent; the verbs among them become callable at that moment."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _PACKAGES and isinstance(value, ModuleType):
+        if name in _CALLABLE and isinstance(value, ModuleType):
             value.__class__ = _CallablePackage
         super().__setattr__(name, value)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vnvision.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
+    from vnvision.hub.listing import Entry
     from vnvision.records import EvalReport
     from vnvision.train.config import TrainConfig
 
@@ -112,9 +113,9 @@ def export(
         calibration: a manifest with training and validation rows.
         out: bundle folder; default ``<run>/bundle``.
         overwrite: replace an existing bundle, once the new one is whole.
-        **options: ``chip``, ``n_calibration``, ``max_drop``, ``skip_refused``, ``sign``, see
-            ``vnvision.export.export_bundle``; ``max_ms`` and ``max_mb``, what one picture may take on this
-            machine and one target's files may weigh.
+        **options: ``chip``, ``n_calibration``, ``max_drop``, ``skip_refused``, ``card``, ``lean``, ``sign``,
+            see ``vnvision.export.export_bundle``; ``max_ms`` and ``max_mb``, what one picture may take on
+            this machine and one target's files may weigh.
     """
     runs = [Path(run)] if isinstance(run, str | Path) else [Path(one) for one in run]
     if not runs:
@@ -141,21 +142,59 @@ def quickstart(out: str | Path = "out", *, quiet: bool = False) -> dict[str, Any
     return run(Path(out), quiet=quiet)
 
 
+def models(*, group: str | None = None, language: Literal["vi", "en"] = "en") -> tuple[Entry, ...]:
+    """Every ready function and every model by name, those the user has added too.
+
+    Args:
+        group: only ``faces``, ``crops``, ``clinic`` or ``data``.
+        language: of titles, sentences and figures.
+    """
+    from vnvision.doctor import examine
+    from vnvision.hub.listing import entries
+
+    extras = examine()["extras"]
+    return entries(lambda extra: bool(extras.get(extra, {}).get("ready")), group=group, language=language)
+
+
+def add_model(
+    bundle: str | Path,
+    name: str | None = None,
+    *,
+    replace: bool = False,
+    trusted: str | Path | None = None,
+) -> Path:
+    """Verify a bundle and copy it to where ``load_bundle`` finds it by name; see ``export.shelve``."""
+    from vnvision.export.shelve import add_model as add
+
+    return add(bundle, name, replace=replace, trusted=trusted)
+
+
+def remove_model(name: str) -> Path:
+    """Delete a model the user has added; one that ships stays; see ``export.shelve``."""
+    from vnvision.export.shelve import remove_model as remove
+
+    return remove(name)
+
+
 def open_predictor(subject: Any) -> tuple[Any, str | None]:
-    """A run or bundle folder as a predictor, and the manifest it knows of; other objects as they are."""
+    """A run, a bundle or a model by its name as a predictor, and the manifest it knows of; else as it is."""
+    from vnvision.hub import shelf
+
     if not isinstance(subject, str | Path):
         return subject, None
     folder = Path(subject)
-    if (folder / BUNDLE_FILE).is_file():
+    is_run = (folder / RUN_FILE).is_file()
+    if shelf.is_bundle(folder) or (not is_run and str(subject) in shelf.model_names()):
         from vnvision.runtime import load_bundle
 
-        return load_bundle(folder), None
-    if (folder / RUN_FILE).is_file():
+        return load_bundle(subject), None
+    if is_run:
         module = _torch_layer("vnvision.train.predictor")
         predictor = module.load_run(folder)
         return predictor, predictor.config["data"]
     raise ConfigError(
-        f"{folder} is neither a run nor a bundle", expected=f"a folder with {RUN_FILE} or {BUNDLE_FILE}"
+        f"{folder} is neither a run nor a bundle",
+        expected=f"a folder with {RUN_FILE} or {BUNDLE_FILE}, or a name of models list",
     )
 
 

@@ -197,6 +197,18 @@ class AbstentionRule(Record):
     n: int = Field(ge=0)
 
 
+class LesionRule(Record):
+    """For a classifier that knows diseases and no healthy leaf: answer only where lesions are seen.
+
+    A leaf whose share of area that is not its own green (``runtime.lesions.lesion_share``) stays below
+    ``least_share`` looks healthy, which the model has no word for.
+    """
+
+    method: Literal["own_green_lab"] = "own_green_lab"
+    least_share: float = Field(gt=0, lt=1)
+    fitted_on: str = Field(default="nothing", description="which healthy and diseased leaves chose the limit")
+
+
 class Calibration(Record):
     """How raw scores become calibrated answers, and when not to answer."""
 
@@ -205,6 +217,7 @@ class Calibration(Record):
     abstention: AbstentionRule | None = None
     scope_file: str | None = None
     scope_sha256: Sha256 | None = None
+    lesions: LesionRule | None = Field(default=None, description="None: a healthy leaf is no special case")
     fitted_on: str = "nothing"
     n: int = Field(default=0, ge=0)
     manifest_sha256: Sha256 | None = None

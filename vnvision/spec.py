@@ -87,8 +87,9 @@ class PreprocessSpec(Record):
     1. VOI window (centre, width) in input units, where given (DICOM PS3.3 C.11.2.1.2, linear).
     2. Colour: the image arrives RGB (or grey) and leaves in ``colour`` order.
     3. Geometry: ``squash`` (ignore aspect), ``crop`` (shorter side to ``size / crop_pct``, centre crop),
-       ``letterbox`` (fit and pad with ``pad_value``), ``align`` (five landmarks to the 112 px template)
-       or ``none`` (must already have the size).
+       ``letterbox`` (fit and pad with ``pad_value``), ``strips`` (a long picture cut and stacked, see
+       ``imaging.strips``, then as ``squash``), ``align`` (five landmarks to the 112 px template) or ``none``
+       (must already have the size).
     4. Range: ``(x - low) / (high - low)`` with ``input_range``.
     5. Normalise: ``(x - mean) / std``, mean and std in units of that 0..1 range.
 
@@ -99,7 +100,7 @@ class PreprocessSpec(Record):
     colour: Literal["rgb", "bgr", "grey"] = "rgb"
     input_dtype: Literal["uint8", "uint16", "float32"] = "uint8"
     input_range: tuple[float, float] = (0.0, 255.0)
-    geometry: Literal["squash", "crop", "letterbox", "align", "none"] = "squash"
+    geometry: Literal["squash", "crop", "letterbox", "strips", "align", "none"] = "squash"
     crop_pct: float = Field(default=1.0, gt=0, le=1)
     pad_value: float = 0.0
     interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear"
@@ -210,6 +211,8 @@ class TaskSpec(Record):
             raise ValueError(f"severity names labels that there are none of: {unknown}")
         if (self.boxes is not None) != (self.kind == "detection"):
             raise ValueError(f"boxes must be given for detection and nothing else, the kind is {self.kind}")
+        if self.preprocess.geometry == "strips" and self.kind in ("segmentation", "detection"):
+            raise ValueError(f"geometry strips cuts objects in two: not for {self.kind}; take letterbox")
         if self.boxes is not None and len(self.boxes.thresholds) not in (1, len(ids)):
             raise ValueError(f"boxes.thresholds needs 1 or {len(ids)} values")
 

@@ -20,6 +20,7 @@ from vnvision.atomic import write_json, write_text
 from vnvision.export.run import export_run
 from vnvision.export.targets import TARGETS
 from vnvision.records import BundleManifest, TargetRecord
+from vnvision.runtime.target import size_bytes
 
 COLUMNS = ("target", "precision", "run by", "MB", "p50 ms", "largest difference", "answers")
 
@@ -68,12 +69,11 @@ def _rows(name: str, run: Path, targets: list[str], out: Path) -> dict[str, Any]
 
 
 def _row(folder: Path, record: TargetRecord) -> dict[str, Any]:
-    size = sum((folder / file).stat().st_size for file in (record.file, *record.extra_files))
     judged = record.judged
     return {
         "precision": record.precision,
         "proven_by": record.proven_by,
-        "mb": round(size / 1e6, 2),
+        "mb": round(size_bytes(folder, record) / 1e6, 2),
         "p50_ms": record.p50_ms,
         "max_relative": record.parity.get("max_relative"),
         "cosine_mean": record.parity.get("cosine_mean"),

@@ -8,12 +8,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from vnvision.cli import data_pack
+from vnvision.cli import data_duplicates, data_pack
 
 app = typer.Typer(
     help="Bring pictures in, check, split, select, probe, pack and describe them.", no_args_is_help=True
 )
 app.command("pack")(data_pack.pack)
+app.command("duplicates")(data_duplicates.duplicates)
 
 
 @app.command("check")

@@ -42,6 +42,12 @@ def export(
         str | None,
         typer.Option(metavar="TARGET", help="write the integrator's kit to OUT-kit-TARGET as well"),
     ] = None,
+    card: Annotated[
+        str | None, typer.Option(help="the model's card, where its configuration names none")
+    ] = None,
+    lean: Annotated[
+        bool, typer.Option(help="for shipping: without the float original, with two golden pictures")
+    ] = False,
     sign: Annotated[
         Path | None, typer.Option(metavar="KEY", help="private key file, see vnvision models key")
     ] = None,
@@ -65,6 +71,8 @@ def export(
         chip=chip,
         max_drop=max_drop,
         skip_refused=skip_refused,
+        card=card,
+        lean=lean,
         sign=sign,
         out=out,
         overwrite=overwrite,
@@ -92,15 +100,15 @@ def _check_kit(kit: str, wanted: list[str], **options: Any) -> None:
 
 def _show(bundle: Path, manifest: BundleManifest) -> None:
     """What was written, a line a target, and what was refused."""
+    from vnvision.runtime.target import size_bytes
+
     print(f"bundle  {bundle}")
     for name, record in manifest.targets.items():
-        print(f"  {name:<22}{record.precision:<14}{_size(bundle, record):>7.2f} MB  {_proof(record)}")
+        print(
+            f"  {name:<22}{record.precision:<14}{size_bytes(bundle, record) / 1e6:>7.2f} MB  {_proof(record)}"
+        )
     for name, reason in manifest.provenance.get("refused", {}).items():
         print(f"  {name:<22}refused: {reason}")
-
-
-def _size(bundle: Path, record: TargetRecord) -> float:
-    return sum((bundle / name).stat().st_size for name in (record.file, *record.extra_files)) / 1e6
 
 
 def _proof(record: TargetRecord) -> str:

@@ -21,8 +21,11 @@ from vnvision.cli import (
     face_eval,
     face_gallery,
     face_kit,
+    face_photos,
     face_sets,
+    models,
     models_key,
+    models_list,
     models_verify,
     predict,
     quickstart,
@@ -42,7 +45,12 @@ app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
+models_verify.app.command("list")(models_list.show_list)
+models_verify.app.command("show")(models_list.show)
+models_verify.app.command("add")(models_list.add)
+models_verify.app.command("remove")(models_list.remove)
 models_verify.app.command("key")(models_key.key)
+models_verify.app.command("backbones")(models.models)
 app.add_typer(models_verify.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
@@ -50,6 +58,7 @@ face.app.add_typer(face_data.app)
 face.app.add_typer(face_eval.app)
 face.app.add_typer(face_gallery.app)
 face.app.add_typer(face_kit.app)
+face.app.add_typer(face_photos.app)
 face.app.add_typer(face_sets.app)
 app.add_typer(face.app, name="face")
 clinic.app.command("report")(clinic_results.report)

@@ -11,7 +11,8 @@ import typer
 from vnvision.cli.models import models
 
 app = typer.Typer(
-    help="Starting points for training; bundles checked and signed.", invoke_without_command=True
+    help="What there is to call, and your own models; bundles checked and signed; networks to start from.",
+    invoke_without_command=True,
 )
 
 
@@ -19,7 +20,7 @@ app = typer.Typer(
 def _models(
     ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="print as JSON")] = False
 ) -> None:
-    """List starting points for training: backbones whose ImageNet weights need no network."""
+    """Ready functions and models: see list. Without a verb: starting points for training, as backbones."""
     if ctx.invoked_subcommand is None:
         models(as_json)
 

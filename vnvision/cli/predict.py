@@ -1,4 +1,4 @@
-"""``vnvision predict BUNDLE PATH... --json --report DIR``."""
+"""``vnvision predict NAME|BUNDLE PATH... --json --report DIR``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vnvision.errors import DataError
     from vnvision.runtime import Predictor
     from vnvision.runtime.answers import Answer
+    from vnvision.runtime.router import RoutedPrediction, Router
     from vnvision.spec import TaskSpec
 
 ENGINES = ("auto", "onnxruntime", "openvino")
@@ -21,7 +22,10 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".dcm"}
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="bundle folder")],
+    bundle: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="name (models list), bundle folder, or auto: whichever fits"),
+    ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="pictures or folders of pictures")],
     engine: Annotated[str, typer.Option(help="auto, onnxruntime or openvino")] = "auto",
     language: Annotated[str, typer.Option(help="of answers and pages: vi or en")] = "en",
@@ -55,6 +59,7 @@ def predict(
     """Answer for pictures and folders. A picture that cannot be read is reported, and the exit code is 1."""
     from vnvision.cli.predict_report import Wanted, write_pages
     from vnvision.errors import ConfigError
+    from vnvision.hub import shelf
     from vnvision.imaging import read
     from vnvision.imaging.isolated import IsolatedReader
     from vnvision.runtime import load_bundle
@@ -62,6 +67,9 @@ def predict(
     files = _files(paths, engine, language)
     if report is None and (csv or heatmap or each or reference or place_and_time):
         raise ConfigError("these options are about pages", fix="say where to write them, with --report DIR")
+    folder = shelf.resolve(bundle)
+    if report is not None and bundle == shelf.AUTO and not shelf.is_bundle(folder):
+        raise ConfigError("auto writes no pages: each expert has its own", fix="name the model instead")
     with ExitStack() as stack:
         reader = stack.enter_context(IsolatedReader()).read if isolated else read
         model = load_bundle(bundle, engine=cast(Any, engine), threads=threads, reader=reader)
@@ -70,7 +78,7 @@ def predict(
             show.all(files, batch_size)
         else:
             wanted = Wanted(
-                bundle=bundle,
+                bundle=folder,
                 out=report,
                 language=cast(Any, language),
                 pdf=pdf,
@@ -84,7 +92,7 @@ def predict(
             written = write_pages(model, files, wanted, show.line)
             if not as_json:
                 print("\n".join(f"wrote {path}" for path in written))
-        if model.manifest.synthetic and not as_json:
+        if not as_json and getattr(getattr(model, "manifest", None), "synthetic", False):
             print("note: this model was trained on synthetic pictures; it knows nothing of real ones")
         if show.failed:
             raise typer.Exit(1)
@@ -116,7 +124,7 @@ class Lines:
         for file, answer in zip(files, found, strict=True):
             self.line(file, answer)
 
-    def line(self, file: Path, answer: Answer | DataError) -> None:
+    def line(self, file: Path, answer: Answer | RoutedPrediction | DataError) -> None:
         """Print one answer, or why there is none."""
         if isinstance(answer, Exception):
             self.failed += 1
@@ -125,7 +133,12 @@ class Lines:
         elif self.as_json:
             print(json.dumps({"source": str(file)} | answer.model_dump(mode="json"), ensure_ascii=False))
         else:
-            print(f"{file}: {in_words(answer, self.model.task, self.language)}")
+            print(f"{file}: {self._words(answer)}")
+
+    def _words(self, answer: Answer | RoutedPrediction) -> str:
+        if answer.kind == "routed":
+            return routed_in_words(answer, cast("Router", self.model), self.language)
+        return in_words(answer, self.model.task, self.language)
 
 
 def expand(paths: Iterable[Path]) -> Iterator[Path]:
@@ -137,21 +150,36 @@ def expand(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
+def routed_in_words(routed: RoutedPrediction, router: Router, language: str) -> str:
+    """``mango: anthracnose 97%``: who answered, and the answer."""
+    if routed.expert is None or routed.answer is None:
+        return not_sure(routed.reasons, language)
+    return f"{routed.expert}: {in_words(routed.answer, router.task_of(routed.expert), language)}"
+
+
+def not_sure(reasons: tuple[str, ...], language: str) -> str:
+    """Why there is no answer."""
+    from vnvision.hub import reason
+    from vnvision.hub.library import checked_language
+
+    language = checked_language(language)
+    known = ((code, reason(code)) for code in reasons)
+    why = " ".join(one.why.text(language) if one is not None else code for code, one in known)
+    return f"{'không chắc chắn' if language == 'vi' else 'not sure'}: {why}"
+
+
 def in_words(answer: Answer, task: TaskSpec, language: str) -> str:
     """``leaf spot 97%``, ``12.4% diseased``, ``2 white cells``, or why there is no answer.
 
     An answer that was withheld is not shown: ``--json`` has its probabilities, for programs.
     """
-    from vnvision.hub import reason
     from vnvision.hub.library import checked_language
     from vnvision.report.cases.wording import area, percent
 
     language = checked_language(language)
     vi = language == "vi"
     if answer.abstained:
-        known = ((code, reason(code)) for code in answer.reasons)
-        why = " ".join(one.why.text(language) if one is not None else code for code, one in known)
-        return f"{'không chắc chắn' if vi else 'not sure'}: {why}"
+        return not_sure(answer.reasons, language)
     names = {label.id: label.text(language) for label in task.labels}
     if answer.kind == "segmentation":
         whole = answer.size_px[0] * answer.size_px[1]

@@ -20,6 +20,7 @@ from vnvision.data.augment_spec import PRESETS, AugmentSpec
 from vnvision.data.field import FieldSpec, apply_field, find_leaf
 from vnvision.errors import ConfigError, DataError
 from vnvision.imaging.geometry import INTERPOLATION
+from vnvision.imaging.strips import stack_strips
 
 __all__ = ["PRESETS", "AugmentSpec", "Augmenter"]
 
@@ -41,12 +42,14 @@ class Augmenter:
         spec: what may change.
         size_px: height and width of the result, or the side of a square.
         geometry: the model's preprocessing. For ``crop`` a cut has the result's aspect (times the drawn
-            ratio), else the picture's own, squashed. For ``letterbox``, ``align`` and ``none`` pass pictures
-            that already went through ``Preprocessor.geometry``.
+            ratio), else the picture's own, squashed. For ``strips`` everything happens to the stack. For
+            ``letterbox``, ``align`` and ``none`` pass pictures that already went through
+            ``Preprocessor.geometry``.
         interpolation: the model's own. Only ``area`` averages where a picture shrinks; with the others
             training would see smoother texture than the model is later asked about.
 
-    With ``AugmentSpec()`` the result is what ``Preprocessor.geometry`` gives for ``squash``, bit for bit.
+    With ``AugmentSpec()`` the result is what ``Preprocessor.geometry`` gives for ``squash`` and ``strips``,
+    bit for bit.
 
     Holds only its arguments: cheap to pickle, safe to share.
 
@@ -59,7 +62,7 @@ class Augmenter:
         spec: AugmentSpec,
         size_px: int | tuple[int, int],
         *,
-        geometry: Literal["squash", "crop", "letterbox", "align", "none"] = "squash",
+        geometry: Literal["squash", "crop", "letterbox", "strips", "align", "none"] = "squash",
         interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear",
     ) -> None:
         self.spec = spec
@@ -88,7 +91,7 @@ class Augmenter:
     def sample(
         self, image: np.ndarray, key: tuple[int, ...], leaf: np.ndarray | None = None
     ) -> tuple[np.ndarray, Sampling]:
-        """As a call, and where the result's pixels came from.
+        """As a call, and where the result's pixels came from (in the stack, of strips).
 
         Args:
             image: as for a call.
@@ -101,6 +104,8 @@ class Augmenter:
             raise DataError("cannot augment", expected="(H, W, 3) or (H, W, 1) uint8", got=got)
         if min(key) < 0:
             raise ConfigError("an augmentation key is negative", expected="numbers from 0", got=str(key))
+        if self.geometry == "strips":
+            image, leaf = stack_strips(image), None if leaf is None else stack_strips(leaf)
         rng = np.random.Generator(np.random.PCG64(list(key)))
         draw = dict(zip(_DRAWS, rng.random(len(_DRAWS)).tolist(), strict=True))
         aspect = self.size_px[1] / self.size_px[0] if self.geometry == "crop" else None

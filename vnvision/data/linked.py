@@ -28,15 +28,25 @@ def link_folders(source: str | Path, out: str | Path, names: Iterable[str]) -> N
         DataError: a folder is not there, or something else lies at its place in ``out``.
     """
     for name in names:
-        there, here = Path(source).resolve() / name, Path(out) / name
+        there = Path(source).resolve() / name
         if not there.is_dir():
             raise DataError(f"{source} has no folder {name}")
-        if here.exists() or here.is_symlink():
-            if here.resolve() != there:
-                raise DataError(f"{here} is in the way", expected=f"nothing, or a link to {there}")
-            continue
-        here.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            here.symlink_to(there, target_is_directory=True)
-        except OSError:  # Windows without the right to make links
-            shutil.copytree(there, here)
+        link_folder(there, Path(out) / name)
+
+
+def link_folder(there: Path, here: Path) -> None:
+    """Make one folder show another, as ``link_folders`` does.
+
+    Raises:
+        DataError: something else lies at its place.
+    """
+    there = there.resolve()
+    if here.exists() or here.is_symlink():
+        if here.resolve() != there:
+            raise DataError(f"{here} is in the way", expected=f"nothing, or a link to {there}")
+        return
+    here.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        here.symlink_to(there, target_is_directory=True)
+    except OSError:  # Windows without the right to make links
+        shutil.copytree(there, here)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from vnvision.imaging.depth import to_uint8
 from vnvision.metrics.bootstrap import ClusterBootstrap, resample, share, summarise
 from vnvision.metrics.ranking import RankedScores
 from vnvision.records import Metric
+from vnvision.runtime.label_scope import Gate, fit_label_gates
 from vnvision.runtime.picture_quality import measure_all
-from vnvision.runtime.scope import ScopeGate, fit_scope
+from vnvision.runtime.scope import fit_scope
 from vnvision.runtime.target import CropModel
 
 MOST_PICTURES = 1000
@@ -49,7 +51,8 @@ def fit_gate(
     keep: float = 0.95,
     most: int = MOST_PICTURES,
     seed: int = 0,
-) -> ScopeGate:
+    by_label: bool = False,
+) -> Gate:
     """Fit the scope gate of a classifier.
 
     Args:
@@ -62,6 +65,7 @@ def fit_gate(
         keep: share of pictures in scope to let through.
         most: training pictures to look at, drawn where there are more.
         seed: of the draw and the augmentation.
+        by_label: one gate a label, for labels that look nothing like each other.
 
     Raises:
         ModelError: the model gives no features.
@@ -78,15 +82,19 @@ def fit_gate(
             look(predictor, _augmented(predictor, part, augment, seed, view)) for view in range(1, views)
         ]
     held = look(predictor, _crops(predictor, val))
-    return fit_scope(
-        np.concatenate([seen.features for seen in parts]),
-        np.concatenate([seen.measures for seen in parts]),
-        part.group_keys() * len(parts),
-        val_features=held.features,
-        val_measures=held.measures,
-        val_groups=val.group_keys(),
-        keep=keep,
-    )
+    features = np.concatenate([seen.features for seen in parts])
+    measures = np.concatenate([seen.measures for seen in parts])
+    groups = part.group_keys() * len(parts)
+    validation: dict[str, Any] = {
+        "val_features": held.features,
+        "val_measures": held.measures,
+        "val_groups": val.group_keys(),
+    }
+    if not by_label:
+        return fit_scope(features, measures, groups, keep=keep, **validation)
+    labels, ids = np.tile(part.targets(predictor.task.label_ids), len(parts)), predictor.task.label_ids
+    validation["val_labels"] = val.targets(ids)
+    return fit_label_gates(features, measures, groups, labels, keep=keep, **validation)
 
 
 def look(predictor: CropModel, crops: Iterator[np.ndarray]) -> Seen:

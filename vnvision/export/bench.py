@@ -23,6 +23,7 @@ from vnvision.export.bench_run import pooled, run_rounds
 from vnvision.export.kits import write_kit
 from vnvision.records import BundleManifest, EvalReport, Metric
 from vnvision.runtime.bundle import Bundle, open_bundle
+from vnvision.runtime.target import size_bytes
 
 HEADLINES = ("accuracy", "dice", "map50")
 REPEATS, ROUNDS = 100, 3
@@ -124,7 +125,7 @@ def _manifest(bundle: Bundle, data: Path, split: str) -> Manifest:
 
 def _row(bundle: Bundle, target: str) -> BenchRow:
     record = bundle.manifest.targets[target]
-    size = sum(bundle.file(name).stat().st_size for name in (record.file, *record.extra_files))
+    size = size_bytes(bundle.root, record)
     return BenchRow(target=target, engine=record.engine, precision=record.precision, size_bytes=size)
 
 

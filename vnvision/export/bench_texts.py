@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from vnvision.report.phrases import LANGUAGES, Language, Phrase, local
+from vnvision.report.phrases import phrase_of
 
 TEXTS: dict[str, tuple[str, str]] = {
     "title": ("Đo hiệu năng", "Benchmark"),
@@ -101,19 +100,5 @@ TEXTS: dict[str, tuple[str, str]] = {
 UNREADABLE = {TEXTS[key][1]: key for key in ("no_counters", "root_only")}
 """The key of what ``meters.py`` of the kit says."""
 
-
-@dataclass(frozen=True)
-class Words(Phrase):
-    """One text of this table with its fields filled in."""
-
-    def text(self, language: Language) -> str:
-        """The filled text in one language."""
-        template = TEXTS[self.key][LANGUAGES.index(language)]
-        return template.format(**{name: local(value, language) for name, value in self.fields.items()})
-
-
-def tell(key: str, **fields: Any) -> Words:
-    """A text of this table; unknown keys raise ``KeyError`` at once."""
-    if key not in TEXTS:
-        raise KeyError(key)
-    return Words(key, fields)
+tell = partial(phrase_of, TEXTS)
+"""A text of this table; unknown keys raise ``KeyError`` at once."""

@@ -14,10 +14,12 @@ import numpy as np
 from vnvision import atomic
 from vnvision.errors import ConfigError
 from vnvision.export.card import model_card
+from vnvision.export.card_cost import machine, network_cost
 from vnvision.export.field import FieldPictures
 from vnvision.export.finished import checked_targets
 from vnvision.export.golden import golden_bytes
 from vnvision.export.judge import MAX_DROP, Judge
+from vnvision.export.lean import N_GOLDEN, Measure, measured_again, without_original
 from vnvision.export.making import TargetMaker
 from vnvision.export.onnx import OPSET, to_onnx, with_explanation
 from vnvision.export.original import Original
@@ -34,6 +36,7 @@ from vnvision.records import (
     TargetRecord,
 )
 from vnvision.runtime.signature import sign_bundle
+from vnvision.runtime.target import DENSE, size_bytes
 from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -68,6 +71,8 @@ def export_bundle(
     max_drop: float = MAX_DROP,
     skip_refused: bool = False,
     time_it: bool = False,
+    lean: bool = False,
+    measure: Measure | None = None,
     sign: str | Path | None = None,
 ) -> BundleManifest:
     """Write a bundle whose every target is proven equal to ``module``.
@@ -87,8 +92,9 @@ def export_bundle(
         calibration: goes into every target; its ``scope_file`` must be among ``files``.
         operating_points: thresholds, into every target.
         report: the evaluation, copied into the bundle and summed up in the card.
-        provenance: commit, config and manifest hashes, ``domain``, ``purpose``; kept as given, with the
-            versions of the exporters added under ``export``.
+        provenance: commit, config and manifest hashes, ``domain``, ``purpose``, ``card``; kept as given, with
+            the versions of the exporters added under ``export``, parameters and multiplications under
+            ``network``.
         synthetic: the model was trained on drawn images; said in large letters on the card.
         overwrite: replace an existing bundle, once the new one is whole.
         files: further files to carry, by name inside the bundle, such as ``report.html``.
@@ -102,6 +108,9 @@ def export_bundle(
             ``provenance["refused"]``, instead of writing nothing at all.
         time_it: measure each target's time (see ``TargetRecord.p50_ms``); the bundle's bytes then differ from
             one export to the next.
+        lean: for shipping: leave the float original out, once the other targets were proven against it, and
+            all but two golden pictures. Kits and further exports need the original.
+        measure: evaluates the finished bundle's first target; its report takes the place of ``report``.
         sign: a private key's file, see ``runtime.signature``.
 
     Returns:
@@ -116,6 +125,7 @@ def export_bundle(
     extra = _checked_files(files or {}, chosen)
     _check_pictures(chosen, pictures)
     out = Path(out).absolute()
+    told = {**(provenance or {}), "network": network_cost(module, task.preprocess)}
     with staged(out, overwrite=overwrite) as folder:
         net = with_explanation(module, task, golden_images)
         reference = Reference(net, task, golden_images)
@@ -134,7 +144,8 @@ def export_bundle(
             golden=GOLDEN,
             files=_hashes(folder),
             licences=licences,
-            provenance={**(provenance or {}), "export": _versions(made), **maker.notes()},
+            provenance={**told, "export": _versions(made) | ({"machine": machine()} if time_it else {})}
+            | maker.notes(),
             synthetic=synthetic,
         )
         _save(folder, manifest)
@@ -146,9 +157,16 @@ def export_bundle(
         )
         for key in refused:
             maker.remove(chosen[key])
+        if lean:
+            checked = without_original(folder, ONNX_FILE, checked)
+            _carry_golden(folder, reference, most=1 if task.kind in DENSE else N_GOLDEN)
         told = {**manifest.provenance, **maker.notes(refused)}
         manifest = manifest.model_copy(update={"targets": checked, "provenance": told})
-        sizes = {key: _size(folder, chosen[key]) for key in checked}
+        if measure is not None:
+            _save(folder, manifest.model_copy(update={"files": _hashes(folder)}))
+            report = measured_again(folder, measure)
+            report.save(folder / REPORT)
+        sizes = {key: size_bytes(folder, record) for key, record in checked.items()}
         atomic.write_text(folder / CARD, model_card(manifest, report, results, sizes))
         manifest = manifest.model_copy(update={"files": _hashes(folder)})
         _save(folder, manifest)
@@ -159,13 +177,19 @@ def export_bundle(
 
 def _carry(folder: Path, reference: Reference, report: EvalReport | None, extra: Mapping[str, Path]) -> None:
     """Golden answers, the report and further files."""
-    golden = golden_bytes(reference.images, reference.outputs, reference.further)
-    atomic.write_bytes(folder / GOLDEN, golden)
+    _carry_golden(folder, reference)
     if report is not None:
         report.save(folder / REPORT)
     for inside, source in extra.items():
         (folder / inside).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / inside)
+
+
+def _carry_golden(folder: Path, reference: Reference, most: int | None = None) -> None:
+    """Golden pictures and answers, the first ``most`` of them."""
+    further = {name: array[:most] for name, array in reference.further.items()}
+    golden = golden_bytes(reference.images[:most], reference.outputs[:most], further)
+    atomic.write_bytes(folder / GOLDEN, golden)
 
 
 def _save(folder: Path, manifest: BundleManifest) -> None:
@@ -222,10 +246,6 @@ def _hashes(folder: Path) -> dict[str, str]:
     names = (item.relative_to(folder).as_posix() for item in folder.rglob("*") if item.is_file())
     own = {MANIFEST, MANIFEST_HASH}
     return {name: atomic.sha256_file(folder / name) for name in sorted(names) if name not in own}
-
-
-def _size(folder: Path, target: Target) -> int:
-    return sum((folder / name).stat().st_size for name in (target.file, *target.extra_files))
 
 
 def _versions(chosen: Mapping[str, Target]) -> dict[str, Any]:

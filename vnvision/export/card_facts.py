@@ -6,14 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vnvision.export.card_text import DATA_NAMES, TEXT
+from vnvision.export.card_words import ELSEWHERE, PROVENANCE_NAMES
 from vnvision.export.markdown import localised, number, plain, short
 from vnvision.export.result import GateResult
 from vnvision.metrics.notes import SEPARATOR
 from vnvision.records import Metric, TargetRecord
 from vnvision.report.phrases import Language, known_or, local, translated
+from vnvision.report.texts import TEXTS
 from vnvision.spec import PreprocessSpec
 
 _MOST_ENTRIES = 40
+_CREDITED = {"regions", "sources", "licences", "consents", "missing"}
+_FLAT = ("calibration_images", "export")
 _ELSEWHERE = {"warnings", "multilabel"}
 """Keys of a data description that the card says in another place: the results, the task."""
 
@@ -63,35 +67,72 @@ def warning_line(text: str, language: Language) -> str:
     return plain(whole, 500)
 
 
-def data_lines(data: Mapping[str, Any], language: Language) -> Iterator[str]:
-    """What the report says of its data, key by key; counts as ``name (count)``."""
+def split_words(name: str, language: Language) -> str:
+    """A split in words, the name itself where it is none of ours."""
+    return plain(local(known_or("split", name), language) if f"split.{name}" in TEXTS else name)
+
+
+def data_lines(
+    data: Mapping[str, Any],
+    language: Language,
+    labels: Mapping[str, str] | None = None,
+    *,
+    credited: bool = False,
+) -> Iterator[str]:
+    """What the report says of its data, key by key; counts as ``name (count)``.
+
+    Args:
+        data: of the report.
+        language: vi or en.
+        labels: names for label ids.
+        credited: the card credits the data itself, in both languages.
+    """
     if not data:
         yield TEXT[language]["unknown"]
     for key, value in data.items():
-        if key not in _ELSEWHERE:
-            words = DATA_NAMES.get(key, {}).get(language) or plain(key.replace("_", " "))
-            yield f"{words}: {_value(_condensed(key, value, language), language)}"
+        if key in _ELSEWHERE or (credited and (key in _CREDITED or value in ({}, [], None))):
+            continue
+        words = DATA_NAMES.get(key, {}).get(language) or plain(key.replace("_", " "))
+        yield f"{words}: {_value(_condensed(key, value, language, labels or {}), language)}"
 
 
-def _condensed(key: str, value: Any, language: Language) -> Any:
+def _condensed(key: str, value: Any, language: Language, labels: Mapping[str, str]) -> Any:
     """The part of ``data.describe`` that fits on a line; anything else as it is."""
     if not isinstance(value, Mapping):
         return value
     if key == "manifest" and "name" in value:
         return [value["name"], value.get("sha256", "")]
     if key == "splits":
-        parts = value.items()
-        return {name: part.get("images", part) if isinstance(part, Mapping) else part for name, part in parts}
+        counts = {name: part.get("images", part) if isinstance(part, Mapping) else part
+                  for name, part in value.items()}  # fmt: skip
+        return {local(known_or("split", name), language): count for name, count in counts.items()}
     if key == "images" and "formats" in value:
         return {**value["formats"], **value.get("commonest_sizes", {})}
+    if key in ("labels", "holding", "objects"):
+        return {labels.get(name, name): count for name, count in value.items()}
     return {name or TEXT[language]["unknown"]: count for name, count in value.items()}
 
 
-def provenance_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
-    """Commit, hashes and versions, as they stand in the manifest; the purpose has its own heading."""
+def provenance_lines(provenance: Mapping[str, Any], language: Language) -> Iterator[str]:
+    """Commit, hashes and versions; not what has a heading of its own; of the configuration, where it is."""
     for key, value in provenance.items():
-        if key != "purpose":
-            yield f"{plain(key)}: {_value(value, 'en', '{key} = {entry}')}"
+        if key in ELSEWHERE or value in (None, {}, []):
+            continue
+        words = PROVENANCE_NAMES.get(key, {}).get(language) or plain(key)
+        if key == "config":
+            yield f"{words}: {TEXT[language]['config_where']}"
+            continue
+        if key == "starting_weights" and "weights" in provenance:
+            continue
+        if key == "refused" and isinstance(value, Mapping):
+            value = list(value)
+        elif key in _FLAT and isinstance(value, Mapping):
+            value = {name: one for name, one in value.items() if not isinstance(one, Mapping)}
+        elif key == "layers_in_float" and isinstance(value, Mapping):
+            value = {name: one for name, one in value.items() if one}
+            if not value:
+                continue
+        yield f"{words}: {_value(value, 'en', '{key} = {entry}')}"
 
 
 def preprocess_lines(spec: PreprocessSpec, language: Language) -> Iterator[str]:

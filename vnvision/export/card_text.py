@@ -6,6 +6,7 @@ Metrics have their names from ``report.texts``.
 from __future__ import annotations
 
 from vnvision.export import faults
+from vnvision.export.card_words import WORDS
 from vnvision.report.phrases import Language
 
 TEXT: dict[Language, dict[str, str]] = {
@@ -25,10 +26,10 @@ TEXT: dict[Language, dict[str, str]] = {
         "segmentation": "Phân vùng ảnh: mỗi điểm ảnh một nhãn.",
         "detection": "Phát hiện đối tượng: khung và nhãn.",
         "labels": "số thứ tự | mã | tiếng Việt | tiếng Anh",
-        "data": "Dữ liệu",
+        "data": "Dữ liệu dùng để đo",
         "no_data": "Gói này không kèm báo cáo đánh giá, nên không có mô tả dữ liệu.",
         "results": "Kết quả",
-        "measured": "Đo trên phần {split}: {n} ảnh, {groups} nhóm. Khoảng tin cậy ghi trong ngoặc vuông.",
+        "measured": "Đo trên {split}: {n} ảnh, {groups} nhóm. Khoảng tin cậy ghi trong ngoặc vuông.",
         "not_measured": "Gói này không kèm báo cáo đánh giá: chưa biết mô hình tốt đến đâu.",
         "metrics": "chỉ số | giá trị | khoảng tin cậy | n",
         "per_class": "Theo nhãn",
@@ -51,6 +52,8 @@ TEXT: dict[Language, dict[str, str]] = {
         "colour": "Ảnh vào là RGB hoặc xám, kiểu {dtype}; mô hình nhận thứ tự màu {colour}.",
         "squash": "Co giãn về {width}×{height} điểm ảnh, không giữ tỉ lệ.",
         "crop": "Co cạnh ngắn rồi cắt giữa còn {width}×{height} điểm ảnh (giữ {pct} cạnh).",
+        "strips": "Ảnh dài (tỉ lệ cạnh từ 2,25) được cắt thành các dải bằng nhau và xếp chồng, rồi co giãn "
+        "về {width}×{height} điểm ảnh, không giữ tỉ lệ.",
         "letterbox": "Thu vừa khung {width}×{height} điểm ảnh, giữ tỉ lệ, đệm giá trị {pad}.",
         "align": "Căn theo năm mốc khuôn mặt về {width}×{height} điểm ảnh.",
         "none": "Ảnh phải có sẵn kích thước {width}×{height} điểm ảnh.",
@@ -80,7 +83,7 @@ TEXT: dict[Language, dict[str, str]] = {
         "limit_calibration": "Xác suất chưa được hiệu chỉnh.",
         "limit_devices": "Tính đúng đắn đã kiểm trên máy xuất mô hình; chưa đo tốc độ trên thiết bị đích.",
         "limit_precision": "Chưa kiểm các dạng số nguyên (INT8).",
-        "judged": "{target}: {metric} {change} so với mô hình gốc, trên {n} ảnh kiểm định; ngưỡng và hiệu "
+        "judged": "{target}: {metric} {change} so với mô hình gốc, trên {n} ảnh thẩm định; ngưỡng và hiệu "
         "chỉnh của tệp này được tính lại riêng.",
         "not_run": "{target} chưa được chạy ở đây: nó chỉ chạy trên thiết bị của hãng.",
         "use": "Cách dùng",
@@ -100,10 +103,10 @@ TEXT: dict[Language, dict[str, str]] = {
         "segmentation": "Segmentation: one label a pixel.",
         "detection": "Detection: boxes with labels.",
         "labels": "index | id | Vietnamese | English",
-        "data": "Data",
+        "data": "Data it was measured on",
         "no_data": "This bundle carries no evaluation report, hence no description of the data.",
         "results": "Results",
-        "measured": "Measured on split {split}: {n} images in {groups} groups. Intervals in square brackets.",
+        "measured": "Measured on {split}: {n} images in {groups} groups. Intervals in square brackets.",
         "not_measured": "This bundle carries no evaluation report: how good the model is, is not known.",
         "metrics": "metric | value | interval | n",
         "per_class": "By label",
@@ -127,6 +130,8 @@ TEXT: dict[Language, dict[str, str]] = {
         "squash": "Resized to {width}×{height} pixels, aspect ratio not kept.",
         "crop": "Shorter side resized, then cropped at the centre to {width}×{height} pixels "
         "({pct} of the side).",
+        "strips": "Long pictures (aspect from 2.25) are cut into equal strips and stacked, then resized to "
+        "{width}×{height} pixels, aspect ratio not kept.",
         "letterbox": "Fitted into {width}×{height} pixels, aspect ratio kept, padded with {pad}.",
         "align": "Aligned by five facial landmarks to {width}×{height} pixels.",
         "none": "Images must already have {width}×{height} pixels.",
@@ -173,8 +178,13 @@ DATA_NAMES: dict[str, dict[Language, str]] = {
     "licences": {"vi": "Giấy phép", "en": "Licences"},
     "consents": {"vi": "Sự đồng ý", "en": "Consent"},
     "missing": {"vi": "Thiếu thông tin", "en": "Not stated for"},
+    "objects": {"vi": "Số đối tượng", "en": "Objects"},
+    "holding": {"vi": "Ảnh có", "en": "Pictures that hold"},
     "images": {"vi": "Định dạng và cỡ ảnh", "en": "Formats and sizes"},
 }
+
+for _language, _words in WORDS.items():
+    TEXT[_language] |= _words
 
 FAULT_NAMES: dict[str, str] = {
     faults.SWAPPED: "đảo thứ tự kênh màu (RGB và BGR)",

@@ -21,7 +21,7 @@ import numpy as np
 from vnvision.errors import ExportError, MissingExtraError
 from vnvision.export.faults import AND
 from vnvision.export.reference import DEAD_BELOW, Reference, spread
-from vnvision.export.result import TOLERANCES
+from vnvision.export.result import TOLERANCES, Precision
 from vnvision.export.saturation import FIT, saturated_outputs
 from vnvision.metrics.scores import sigmoid, softmax
 
@@ -75,33 +75,32 @@ def shape_fault(declared: tuple[int | None, ...], wanted: tuple[int, ...]) -> st
     return f"input shape: {shape}"
 
 
-def diagnose(outputs: np.ndarray, reference: Reference, limit: float) -> str:
+def diagnose(outputs: np.ndarray, reference: Reference, precision: Precision) -> str:
     """The likely cause in a few words.
 
     Args:
         outputs: (N, ...) what the target gave, of the shape of ``reference.outputs``.
         reference: the original model and the golden images.
-        limit: the tolerance of the gate, relative to the spread of outputs; it tells 8 bits from float.
+        precision: of the target.
     """
     if not np.isfinite(outputs).all():
         return NOT_FINITE
-    right = reference.outputs
-    in_8_bits = limit >= TOLERANCES["int8-weights"].relative
+    right, limit = reference.outputs, TOLERANCES[precision].relative
     largest = float(np.abs(outputs - right).max()) / reference.scale
     if max(largest, relative_rms(outputs, right)) <= limit:
         return BATCH  # the whole batch is right, so one image alone is not
     guesses = reference.fault_outputs | _output_faults(outputs, right)
-    if limit >= TOLERANCES["int8"].relative:
+    if precision == "int8":
         guesses |= {name: guess for name, guess in _saturated(reference).items() if name != FIT}
     best, left = _best(outputs, right, guesses)
-    if left <= (MATCH_8_BIT if in_8_bits else MATCH) ** 2:
+    if left <= (MATCH_8_BIT if precision.startswith("int8") else MATCH) ** 2:
         return best
     if spread(outputs) <= max(DEAD_BELOW * float(np.abs(outputs).max()), limit * reference.scale):
         return CONSTANT
     return _reordered(outputs, reference) or UNKNOWN
 
 
-def hidden_fault(outputs: np.ndarray, reference: Reference, limit: float) -> str:
+def hidden_fault(outputs: np.ndarray, reference: Reference, precision: Precision) -> str:
     """A fault that the tolerance of 8 bits hides, or nothing.
 
     Swapped channels may move a network's answers less than rounding may. But rounding moves them in its own
@@ -111,13 +110,13 @@ def hidden_fault(outputs: np.ndarray, reference: Reference, limit: float) -> str
     Args:
         outputs: (N, ...) what the target gave.
         reference: the original model and the golden images.
-        limit: the tolerance of the gate; integer weights alone have no ranges to cut.
+        precision: of the target; integer weights alone have no ranges to cut.
     """
     right = reference.outputs
     best, left = _best(outputs, right, reference.fault_outputs)
     if left <= HIDDEN**2:
         return best
-    if limit < TOLERANCES["int8"].relative or not (found := _saturated(reference)):
+    if precision != "int8" or not (found := _saturated(reference)):
         return ""
     if relative_rms(outputs, right) < WORSE_THAN_FIT * relative_rms(found[FIT], right):
         return ""  # whatever its ranges were measured on, they do

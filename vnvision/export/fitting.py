@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vnvision.errors import ConfigError, ExportError
-from vnvision.export.publish import check_free
+from vnvision.export.publish import check_free, put_in_place
 from vnvision.export.run import export_run
 from vnvision.export.targets import chosen_targets
 from vnvision.records import BundleManifest
+from vnvision.runtime.target import size_bytes
 from vnvision.train.checkpoint import read_state
 
 
@@ -22,7 +22,7 @@ class Measured(NamedTuple):
     Attributes:
         run: its run folder.
         score: its best validation score, by which runs of one task are ranked.
-        target: the target that costs most.
+        target: which of its targets.
         ms: time of one picture in its engine, on this machine; None where it cannot be measured here.
         mb: megabytes of its files.
     """
@@ -64,7 +64,7 @@ def export_fitting(
 
     Raises:
         ConfigError: a limit that is not above 0, or runs of different tasks.
-        ExportError: none fits; what each would cost is said.
+        ExportError: none fits; what each would cost is said, or why it cannot be made.
     """
     for name, limit in (("max_ms", max_ms), ("max_mb", max_mb)):
         if limit is not None and not limit > 0:
@@ -76,21 +76,23 @@ def export_fitting(
     out.parent.mkdir(parents=True, exist_ok=True)
     tried = []
     for run, score in ranked:
-        scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".try"))
-        try:
-            bundle = export_run(run, scratch / "bundle", targets=tuple(targets), **options)
-            found = [_measured(bundle, key, run, score) for key in asked if key in _targets(bundle)]
-            tried += found
-            if found and all(one.fits(max_ms, max_mb) for one in found):
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.", suffix=".try") as scratch:
+            try:
+                bundle = export_run(run, Path(scratch) / "bundle", targets=tuple(targets), **options)
+            except ExportError as exc:
+                tried.append(f"{run.name}: {exc}")
+                continue
+            found = _measured(bundle, run, score)
+            tried += [_said(found[key]) for key in asked if key in found]
+            tried += [f"{run.name} as {key} was refused" for key in asked if key not in found]
+            if all(key in found and found[key].fits(max_ms, max_mb) for key in asked):
                 check_free(out, overwrite=overwrite)
-                shutil.rmtree(out, ignore_errors=True)
-                return bundle.rename(out)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+                put_in_place(bundle, out)
+                return out
     raise ExportError(
         "no trained size fits",
         expected=" and ".join(_limits(max_ms, max_mb)),
-        got="; ".join(_said(one) for one in tried) or "no target",
+        got="; ".join(tried),
         fix="train a smaller backbone or picture size, or export with --int8 or --half",
     )
 
@@ -113,14 +115,13 @@ def _asked(targets: Sequence[str], precision: Mapping[str, Any]) -> list[str]:
     return names if named or len(names) == 1 else names[1:]
 
 
-def _targets(bundle: Path) -> Mapping[str, Any]:
-    return BundleManifest.load(bundle / "manifest.json").targets
-
-
-def _measured(bundle: Path, key: str, run: Path, score: float) -> Measured:
-    record = BundleManifest.load(bundle / "manifest.json").targets[key]
-    size = sum((bundle / name).stat().st_size for name in (record.file, *record.extra_files))
-    return Measured(run, score, key, record.p50_ms, size / 1e6)
+def _measured(bundle: Path, run: Path, score: float) -> dict[str, Measured]:
+    """What each target of a bundle costs."""
+    records = BundleManifest.load(bundle / "manifest.json").targets
+    return {
+        key: Measured(run, score, key, record.p50_ms, size_bytes(bundle, record) / 1e6)
+        for key, record in records.items()
+    }
 
 
 def _limits(max_ms: float | None, max_mb: float | None) -> list[str]:

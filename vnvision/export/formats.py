@@ -1,12 +1,9 @@
-"""Names of formats, chips and options, as integrators know them from Ultralytics' exporter."""
+"""Names of formats, as integrators know them from Ultralytics' exporter."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-
-CHIPS = ("rk3588", "rk3566", "rv1106")
-"""Rockchip's NPUs that ``rknn`` files are made for."""
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {

@@ -14,7 +14,7 @@ from vnvision.errors import MissingExtraError, VnvisionError
 from vnvision.export import faults
 from vnvision.export.diagnosis import DAMAGED, diagnose, hidden_fault, relative_rms, shape_fault
 from vnvision.export.reference import Reference, spread
-from vnvision.export.result import NOT_RUN, TOLERANCES, EngineOrNone, GateResult, Precision, Tolerance
+from vnvision.export.result import NOT_RUN, TOLERANCES, GateResult, Precision, RunBy, Tolerance
 from vnvision.imaging import Preprocessor
 from vnvision.runtime.target import remaining_spec
 from vnvision.spec import PreprocessSpec, TaskSpec
@@ -57,7 +57,7 @@ def check_parity(
     try:
         with contextlib.closing(open_engine(path, engine)) as session:
             found["proven_by"] = session.name
-            return GateResult(**found, **_compared(session, inputs, reference, TOLERANCES[precision]))
+            return GateResult(**found, **_compared(session, inputs, reference, precision))
     except MissingExtraError:
         raise
     except VnvisionError as exc:
@@ -65,7 +65,7 @@ def check_parity(
         return GateResult(**found, failures=(f"it does not run ({exc})",), diagnosis=cause)
 
 
-def not_run(target: str, engine: EngineOrNone, precision: Precision, gap: float, scale: float) -> GateResult:
+def not_run(target: str, engine: RunBy, precision: Precision, gap: float, scale: float) -> GateResult:
     """The result of a file that runs on other machines only: what its converter could prove of it.
 
     Args:
@@ -87,9 +87,10 @@ def not_run(target: str, engine: EngineOrNone, precision: Precision, gap: float,
 
 
 def _compared(
-    session: Engine, inputs: np.ndarray, reference: Reference, tolerance: Tolerance
+    session: Engine, inputs: np.ndarray, reference: Reference, precision: Precision
 ) -> dict[str, Any]:
     """Run the batch, then image by image; the figures, failures and diagnosis."""
+    tolerance = TOLERANCES[precision]
     wrong = shape_fault(session.input_shape, inputs.shape)
     if wrong:
         return {"failures": (wrong,), "diagnosis": wrong}
@@ -106,9 +107,9 @@ def _compared(
     figures = _figures(together, alone, reference, tolerance)
     figures["further"] = _further(found, reference, tolerance)
     failures = _failures(figures, together, tolerance)
-    cause = _cause(failures, figures, together, reference, tolerance)
-    if not failures and tolerance.relative >= TOLERANCES["int8-weights"].relative:
-        cause = hidden_fault(together, reference, tolerance.relative)
+    cause = _cause(failures, figures, together, reference, precision)
+    if not failures and precision.startswith("int8"):
+        cause = hidden_fault(together, reference, precision)
         failures = ("within tolerance, but the answers are the original's under a fault",) if cause else ()
     return figures | {"failures": failures, "diagnosis": cause}
 
@@ -118,16 +119,16 @@ def _cause(
     figures: dict[str, Any],
     outputs: np.ndarray,
     reference: Reference,
-    tolerance: Tolerance,
+    precision: Precision,
 ) -> str:
     """The diagnosis; of a file whose answer is right, and another output is not, which that is."""
     if not failures:
         return ""
-    limit = tolerance.relative if tolerance.further is None else tolerance.further
-    wrong = [name for name, gap in figures["further"].items() if not gap <= limit] if figures else []
-    if wrong and len(failures) == len(wrong):
+    limit = TOLERANCES[precision].for_further
+    wrong = [name for name, gap in figures["further"].items() if not gap <= limit]
+    if len(failures) == len(wrong) and "max_relative" in figures:
         return f"output: {', '.join(wrong)} is coarser than the answer, which is right"
-    return diagnose(outputs, reference, tolerance.relative)
+    return diagnose(outputs, reference, precision)
 
 
 def _further(found: dict[str, np.ndarray], reference: Reference, tolerance: Tolerance) -> dict[str, float]:
@@ -217,7 +218,7 @@ def _failures(figures: dict[str, Any], together: np.ndarray, tolerance: Toleranc
         failures.append(f"relative difference {figures['max_relative']:.3g} (at most {limit})")
     if figures["cosine_mean"] < tolerance.cosine:
         failures.append(f"mean cosine {figures['cosine_mean']:.6f} (at least {tolerance.cosine:g})")
-    most = tolerance.relative if tolerance.further is None else tolerance.further
+    most = tolerance.for_further
     for name, gap in figures["further"].items():
         if not gap <= most:
             failures.append(f"relative difference {gap:.3g} of {name} (at most {most:g})")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vnvision.errors import ExportError, MissingExtraError
+from vnvision.errors import ExportError
+from vnvision.export.graph_file import read_onnx
 from vnvision.export.int8_graph import FLOAT, LAYERS, Graph, attribute, set_attribute
 
 
@@ -21,14 +22,10 @@ def read_graph(path: str | Path) -> Graph:
         ExportError: not an ONNX file, or no layer in it to bring to integers.
         MissingExtraError: onnx is not installed.
     """
+    model = read_onnx(path, f"{path} is not an ONNX model")
     try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as exc:
-        raise MissingExtraError("onnx", "export-onnx") from exc
-    try:
-        graph = Graph(onnx.load(str(path)))
-    except (DecodeError, OSError, ValueError) as exc:
+        graph = Graph(model)
+    except ValueError as exc:
         raise ExportError(f"{path} is not an ONNX model", got=str(exc)[:200]) from exc
     for node in list(graph.nodes):
         if node.op_type == "Identity" or (node.op_type == "Cast" and _to_float(graph, node)):

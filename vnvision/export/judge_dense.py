@@ -13,6 +13,7 @@ from vnvision.data.manifest import Manifest
 from vnvision.evaluate.dense import LogitPredictor, plane_batches, size_of
 from vnvision.evaluate.targets import known_truth, true_mask
 from vnvision.export.paired import mean_change
+from vnvision.metrics.overlap import overlap
 from vnvision.records import Judgement
 from vnvision.runtime.dense import masks
 
@@ -72,8 +73,7 @@ class MaskJudge:
 
     def _mean_dice(self, one: np.ndarray, other: np.ndarray) -> float:
         """Mean over the labels (background apart) that either mask holds; 1 where neither holds any."""
-        n = len(self._task.labels)
-        both = np.bincount(one[one == other], minlength=n)[1:]
-        sizes = np.bincount(one.ravel(), minlength=n)[1:] + np.bincount(other.ravel(), minlength=n)[1:]
+        both, first, second = overlap(one, other, len(self._task.labels))
+        sizes = (first + second)[1:]
         held = sizes > 0
-        return float(np.mean(2 * both[held] / sizes[held])) if held.any() else 1.0
+        return float(np.mean(2 * both[1:][held] / sizes[held])) if held.any() else 1.0

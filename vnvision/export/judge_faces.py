@@ -10,11 +10,11 @@ import numpy as np
 from vnvision.data.manifest import Manifest
 from vnvision.errors import DataError
 from vnvision.faces.calibrate import calibrate
-from vnvision.faces.embedded import EmbeddedFaces
 from vnvision.metrics.bootstrap import summarise
 from vnvision.metrics.comparisons import Comparisons, tar_draws
 from vnvision.metrics.thresholds import threshold_at_fmr
 from vnvision.records import Judgement, OperatingPoint
+from vnvision.runtime.answers import unit_norm
 
 FMR = (1e-3, 1e-4)
 _BOOT = 300
@@ -34,7 +34,7 @@ def judge_embeddings(
         part: the rows they are of; with a column ``identity`` for the TAR.
         facts: what else goes into the record.
     """
-    one, other = unit(original), unit(target)
+    one, other = unit_norm(original), unit_norm(target)
     cosine = (one * other).sum(axis=1)
     figures = {"cosine_mean": float(cosine.mean()), "cosine_min": float(cosine.min())}
     people = identities(part)
@@ -66,18 +66,14 @@ def points_again(
     Where the people are too few for any of them there are no thresholds: those of the original are of other
     embeddings and must not be used.
     """
+    from vnvision.tasks.embedding import embedded  # loads torch, which bench does without
+
     rates = sorted({float(point.target.partition("=")[2]) for point in before if "fmr=" in point.target})
     people = tuple(identities(part))
     if not rates or not any(people):
         return ()
-    faces = EmbeddedFaces(
-        unit(found),
-        tuple(row.path for row in part.rows),
-        ("",) * len(found),
-        {"identity": people},
-        "",
-        part.sha256,
-    )
+    paths = tuple(row.path for row in part.rows)
+    faces = embedded(found, {"identity": people}, paths=paths, manifest_sha256=part.sha256)
     try:
         return calibrate(faces, rates, population=population).points
     except DataError:
@@ -87,12 +83,6 @@ def points_again(
 def identities(part: Manifest) -> list[str]:
     """Who each row shows; empty where it is not known."""
     return [row.extra.get("identity") or row.group_id or "" for row in part.rows]
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Rows (N, D) scaled to length 1, float32."""
-    values = rows.astype(np.float32)
-    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12))
 
 
 def comparisons(rows: np.ndarray, names: Sequence[str]) -> Comparisons:

@@ -82,7 +82,7 @@ class TargetMaker:
         """What provenance says of the making."""
         all_refused = {**self.refused, **(refused or {})}
         found: dict[str, Any] = {"refused": all_refused} if all_refused else {}
-        if self._pictures is not None and any(target for target in self.in_float):
+        if self._pictures is not None and self.in_float:
             found["calibration_images"] = self._pictures.measured.record()
             found["layers_in_float"] = self.in_float
         return found

@@ -14,6 +14,7 @@ import numpy as np
 from vnvision import atomic
 from vnvision.engines.seal import BLANK, sealed
 from vnvision.errors import ConfigError, ExportError, MissingExtraError, ModelError
+from vnvision.export.graph_file import read_onnx
 
 _LIMIT_S = 600
 _HALF_MOST = 65504.0
@@ -70,15 +71,9 @@ def _rounded(source: Path, target: Path) -> Path:
     MNN cuts the digits off instead, which moves every weight the same way: measured on a detector, five times
     the error.
     """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as exc:
-        raise MissingExtraError("onnx", "export-onnx") from exc
-    try:
-        model = onnx.load(str(source))
-    except (DecodeError, OSError) as exc:
-        raise ExportError(f"MNN cannot convert {source.name}", got=str(exc)[:200]) from exc
+    model = read_onnx(source, f"MNN cannot convert {source.name}")
+    import onnx
+
     layers = (node for node in model.graph.node if node.op_type in _LAYERS)
     names = {name for node in layers for name in node.input[1:]}
     for item in model.graph.initializer:

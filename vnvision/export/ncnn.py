@@ -16,6 +16,7 @@ from vnvision import atomic
 from vnvision.engines.ncnn import MAGIC, WEIGHTS_HASH, Layer, import_ncnn, parse_param
 from vnvision.engines.seal import BLANK, sealed
 from vnvision.errors import ExportError, MissingExtraError
+from vnvision.export.graph_file import read_onnx
 
 PARAM, WEIGHTS = "model.ncnn.param", "model.ncnn.bin"
 _LIMIT_S = 600
@@ -84,15 +85,7 @@ def _program() -> Path:
 
 def _loaded(source: Path) -> Any:
     """The ONNX model, in a version of the format that pnnx reads."""
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as exc:
-        raise MissingExtraError("onnx", "export-onnx") from exc
-    try:
-        model = onnx.load(str(source))
-    except (DecodeError, OSError) as exc:
-        raise ExportError(f"pnnx cannot convert {source.name}", got=str(exc)[:200]) from exc
+    model = read_onnx(source, f"pnnx cannot convert {source.name}")
     if not model.graph.input:
         raise ExportError(f"pnnx cannot convert {source.name}", got="no ONNX graph with an input")
     model.ir_version = min(model.ir_version, _NEWEST_IR)

@@ -55,12 +55,13 @@ def staged(out: Path, *, overwrite: bool) -> Iterator[Path]:
         folder.chmod(0o755)
         _sync(folder)
         check_free(out, overwrite=overwrite)  # somebody else may have written there meanwhile
-        _replace(folder, out)
+        put_in_place(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _replace(folder: Path, out: Path) -> None:
+def put_in_place(folder: Path, out: Path) -> None:
+    """Rename a whole folder to ``out``; what was there stays until it is, and is put back if it fails."""
     if not out.exists():
         folder.rename(out)
     else:

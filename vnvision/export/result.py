@@ -14,7 +14,7 @@ from vnvision.errors import ExportError
 from vnvision.spec import Record
 
 Precision = Literal["fp32", "fp16", "int8-weights", "int8"]
-EngineOrNone = EngineName | Literal["coreml"]
+RunBy = EngineName | Literal["coreml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class Tolerance:
     relative: float
     cosine: float
     further: float | None = None
+
+    @property
+    def for_further(self) -> float:
+        """What outputs other than the answer may differ by."""
+        return self.relative if self.further is None else self.further
 
 
 TOLERANCES: Mapping[Precision, Tolerance] = MappingProxyType(
@@ -70,7 +75,7 @@ class GateResult(Record):
     """
 
     target: str
-    engine: EngineOrNone
+    engine: RunBy
     precision: Precision = "fp32"
     proven_by: str = ""
     n: int = Field(ge=2)

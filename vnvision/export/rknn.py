@@ -12,8 +12,9 @@ import numpy as np
 from vnvision import atomic
 from vnvision.engines.isolated import RKNN, Worker, WorkerError
 from vnvision.engines.rknn import SIDECAR, recipe_folder
-from vnvision.errors import ConfigError, ExportError, MissingExtraError
+from vnvision.errors import ConfigError, ExportError
 from vnvision.export.environments import ensure
+from vnvision.export.graph_file import read_onnx
 from vnvision.spec import PreprocessSpec
 
 Chip = Literal["rk3588", "rk3566", "rv1106"]
@@ -100,15 +101,9 @@ def _read(source: Path) -> Any:
 
     The toolkit writes into arrays that it reads from raw bytes, where numpy does not let it.
     """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as exc:
-        raise MissingExtraError("onnx", "export-onnx") from exc
-    try:
-        model = onnx.load(str(source))
-    except (DecodeError, OSError) as exc:
-        raise ExportError(f"{source.name} is not an ONNX model", got=str(exc)[:200]) from exc
+    model = read_onnx(source, f"{source.name} is not an ONNX model")
+    import onnx
+
     for item in model.graph.initializer:
         value = onnx.numpy_helper.to_array(item)
         if value.size <= _SMALL:

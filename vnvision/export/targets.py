@@ -10,8 +10,9 @@ from typing import Literal
 
 from vnvision.errors import ConfigError
 from vnvision.export import writers as w
-from vnvision.export.formats import ALIASES, CHIPS, NOT_HERE
-from vnvision.export.result import EngineOrNone, Precision
+from vnvision.export.formats import ALIASES, NOT_HERE
+from vnvision.export.result import Precision, RunBy
+from vnvision.export.rknn import CHIPS, TOOK
 from vnvision.export.source import Source
 
 ONNX_FILE = "model.onnx"
@@ -33,7 +34,7 @@ class Target:
         converter_took: preprocessing inside the file.
     """
 
-    engine: EngineOrNone
+    engine: RunBy
     precision: Precision
     file: str
     extra_files: tuple[str, ...] = ()
@@ -48,7 +49,7 @@ class Target:
 
 def _row(
     name: str,
-    engine: EngineOrNone,
+    engine: RunBy,
     files: Sequence[str],
     writers: Mapping[Precision, Callable[[Source, Path], object]],
     took: tuple[Literal["range", "normalise"], ...] = (),
@@ -63,7 +64,7 @@ def _row(
 
 
 def _rknn(chip: str, writers: Mapping[Precision, Callable[[Source, Path], object]]) -> dict[str, Target]:
-    return _row(f"rknn-{chip}", "rknn", ("model.rknn", "model.json"), writers, ("range", "normalise"))
+    return _row(f"rknn-{chip}", "rknn", ("model.rknn", "model.json"), writers, TOOK)
 
 
 def _table() -> dict[str, Target]:

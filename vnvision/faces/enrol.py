@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vnvision.errors import DataError
-from vnvision.faces.engine import FaceEngine, area, largest
+from vnvision.faces.engine import FaceEngine, largest
 from vnvision.faces.gallery import (
     KEY_VARIABLE,
     Consent,
@@ -21,6 +21,7 @@ from vnvision.faces.gallery import (
     GalleryKey,
     create_key_file,
 )
+from vnvision.faces.photo_quality import rivals
 from vnvision.faces.pictures import Picture, name_of
 from vnvision.faces.places import gallery_file, key_file
 from vnvision.faces.protocols import Embedder
@@ -28,7 +29,6 @@ from vnvision.faces.quality import QualityGate
 from vnvision.faces.quality.texts import Language
 from vnvision.records import Face
 
-_CLEARLY_LARGER = 2.0
 _LANGUAGES: tuple[Language, Language] = ("en", "vi")
 ENROL = QualityGate("enrol")
 
@@ -137,13 +137,13 @@ def enroll_pictures(
 
 def _the_one(faces: Sequence[Face], picture: Picture) -> Face:
     best = largest(faces, picture)
-    rivals = [face for face in faces if face is not best and _CLEARLY_LARGER * area(face) > area(best)]
-    if rivals:
+    others = rivals(best, faces)
+    if others:
         name = name_of(picture)
         raise DataError(
             f"{name} shows several people",
             expected="one face, or one twice as large as the others",
-            got=f"{1 + len(rivals)} of like size",
+            got=f"{1 + len(others)} of like size",
             fix="cut the picture to the person to enrol",
             vietnamese=f"{name} có nhiều người; hãy cắt ảnh chỉ còn người cần đăng ký",
         )

@@ -165,7 +165,7 @@ def _parse_set(file: str, data: dict[str, Any], problems: list[str]) -> LabelSet
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        return _mapping(yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader))
+        return _mapping(yaml.load(path.read_text(encoding="utf-8"), Loader=OnceLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         problems.append(f"{path.name}: cannot be read ({' '.join(str(exc).split())})")
         return {}
@@ -175,10 +175,11 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-class _OnceLoader(yaml.SafeLoader):
+class OnceLoader(yaml.SafeLoader):
     """Safe YAML in which a key given twice is an error, not silently the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping without a key given twice."""
         keys = [key.value for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:

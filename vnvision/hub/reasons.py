@@ -80,6 +80,24 @@ REASONS: tuple[Reason, ...] = (
         ),
     ),
     Reason(
+        code="no_expert",
+        why=Line(
+            vi="Nhận ra loại ảnh này, nhưng không có mô hình nào ở đây trả lời được.",
+            en="This kind of picture is known, but no model here answers for it.",
+        ),
+        crop=Line(
+            vi="Xem các mô hình hiện có bằng lệnh: vnvision models list. Cây khác thì hỏi cán bộ khuyến "
+            "nông.",
+            en="See which models there are with: vnvision models list. For another crop ask the extension "
+            "officer.",
+        ),
+        clinic=Line(
+            vi="Bác sĩ đọc ảnh này, không dùng mô hình. Xem các mô hình hiện có bằng lệnh: "
+            "vnvision models list.",
+            en="A doctor reads it without a model. See which models there are with: vnvision models list.",
+        ),
+    ),
+    Reason(
         code="too_blurred",
         why=Line(vi="Ảnh quá mờ.", en="The picture is too blurred."),
         crop=Line(
@@ -120,6 +138,25 @@ REASONS: tuple[Reason, ...] = (
             " sĩ.",
             en="Reduce the light and take it again, or export the original from the device. If that is "
             "impossible, ask the doctor.",
+        ),
+    ),
+    Reason(
+        code="looks_healthy",
+        why=Line(
+            vi="Trên lá hầu như không thấy vết bệnh, mà mô hình chỉ biết lá bệnh, chưa từng học lá khỏe.",
+            en="Hardly a lesion is seen on the leaf, and the model knows diseased leaves alone: it never "
+            "learned a healthy one.",
+        ),
+        crop=Line(
+            vi="Đừng xem đây là lời khẳng định lá khỏe: bệnh mới chớm hoặc làm vàng cả lá cũng có thể trông "
+            "như vậy. Nếu có vết, chụp lại gần hơn; nếu lo, hỏi cán bộ khuyến nông.",
+            en="Do not take this for a healthy leaf: a disease that has just begun, or that yellows the "
+            "whole leaf, can look so too. If there is a lesion take it again, closer; if in doubt ask the "
+            "extension officer.",
+        ),
+        clinic=Line(
+            vi="Ảnh không cho thấy vùng tổn thương nào để mô hình đánh giá. Bác sĩ đọc ảnh này.",
+            en="The picture shows no lesion for the model to judge. A doctor reads it.",
         ),
     ),
 )

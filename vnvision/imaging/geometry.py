@@ -35,7 +35,10 @@ class Placement:
 def placement(
     picture_px: tuple[int, int], size_px: tuple[int, int], how: str, crop_pct: float = 1.0
 ) -> Placement:
-    """What ``squash``, ``crop``, ``letterbox`` or ``none`` does to a picture of a height and width."""
+    """What ``squash``, ``crop``, ``letterbox`` or ``none`` does to a picture of a height and width.
+
+    Of ``strips`` it is ``squash`` of the stack, see ``imaging.strips``; ``align`` has none.
+    """
     height, width = picture_px
     if how == "none":
         return Placement((1.0, 1.0), (0.0, 0.0))

@@ -10,6 +10,7 @@ import numpy as np
 from vnvision.errors import ConfigError, DataError
 from vnvision.imaging import align, geometry
 from vnvision.imaging.depth import to_uint8
+from vnvision.imaging.strips import stack_strips
 from vnvision.imaging.voi import window, window_table
 from vnvision.spec import PreprocessSpec
 
@@ -134,6 +135,8 @@ class Preprocessor:
         flag = geometry.INTERPOLATION[spec.interpolation]
         if spec.geometry == "squash":
             return geometry.resize(image, spec.size_px, flag)
+        if spec.geometry == "strips":
+            return geometry.resize(stack_strips(image), spec.size_px, flag)
         if spec.geometry == "crop":
             return geometry.crop(image, spec.size_px, flag, spec.crop_pct)
         if spec.geometry == "letterbox":

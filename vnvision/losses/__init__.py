@@ -10,6 +10,7 @@ from vnvision.losses.distillation import (
 )
 from vnvision.losses.margin import HEADS, ClassCentres, MarginHead, build_head, margin_loss
 from vnvision.losses.masked_bce import masked_binary_cross_entropy
+from vnvision.losses.soft_labels import soft_label_loss
 from vnvision.losses.supcon import supervised_contrastive_loss
 from vnvision.losses.triplet import batch_hard_triplet_loss, semi_hard_triplet_loss
 
@@ -28,5 +29,6 @@ __all__ = [
     "semi_hard_triplet_loss",
     "soft_cross_entropy",
     "soft_dice_loss",
+    "soft_label_loss",
     "supervised_contrastive_loss",
 ]

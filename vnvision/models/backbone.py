@@ -26,6 +26,7 @@ def build_backbone(
     drop_rate: float = 0.0,
     drop_path_rate: float = 0.0,
     norm: str = "batch",
+    cut: str | None = None,
 ) -> torch.nn.Module:
     """A timm network with a fresh classifier of ``n_outputs``.
 
@@ -39,6 +40,7 @@ def build_backbone(
         drop_path_rate: stochastic depth (Huang et al. 2016).
         norm: ``batch``, or ``group`` for GroupNorm (Wu & He 2018) in groups of 8 channels, whose result does
             not depend on how a batch is split; its weights start at 1 and 0.
+        cut: the last block to keep, as ``blocks.4`` or ``blocks.5.1``, see ``cut_after``.
 
     Raises:
         ConfigError: timm has no such model, or does not take one of the options.
@@ -57,11 +59,46 @@ def build_backbone(
             net = _create(name, options, num_classes=n_outputs, pretrained=weights == "download")
     except TypeError as exc:
         raise ConfigError(f"{name} does not take an option given", got=str(exc)) from exc
+    if cut is not None:
+        cut_after(net, cut, n_outputs)
     if norm == "group":
         _group_norm(net)
     if weights not in ("offline", "download", "none"):
         load_safetensors(net, weights)
     return net
+
+
+def cut_after(net: torch.nn.Module, last: str, n_outputs: int) -> None:
+    """Keep a timm EfficientNet up to a block and put a fresh classifier behind it.
+
+    Deep blocks hold most of the weights (of EfficientNet-Lite0's 3.4 million three quarters lie behind
+    ``blocks.4``) and are made for a thousand classes.
+
+    Args:
+        net: changed in place.
+        last: ``blocks.I``, a stage and all before it, or ``blocks.I.J``, up to a unit of it.
+        n_outputs: as for ``build_backbone``.
+
+    Raises:
+        ConfigError: another kind of network, or no such block.
+    """
+    if not all(hasattr(net, part) for part in ("conv_stem", "blocks", "conv_head", "bn2")):
+        raise ConfigError("cut is for EfficientNets", got=type(net).__name__)
+    stages = [list(stage) for stage in net.blocks]  # type: ignore[union-attr, arg-type]
+    names = {f"blocks.{i}": (i, len(stage)) for i, stage in enumerate(stages)}
+    names |= {f"blocks.{i}.{j}": (i, j + 1) for i, stage in enumerate(stages) for j in range(len(stage))}
+    if last not in names:
+        raise ConfigError(f"there is no {last!r} to cut behind", expected=", ".join(sorted(names)))
+    stage, units = names[last]
+    kept = [*stages[:stage], stages[stage][:units]]
+    net.blocks = torch.nn.Sequential(*(torch.nn.Sequential(*units) for units in kept))
+    net.conv_head, net.bn2 = torch.nn.Identity(), torch.nn.Identity()
+    training = net.training
+    with torch.no_grad():
+        width = net.eval().forward_features(torch.zeros(1, 3, 64, 64)).shape[1]  # type: ignore[operator]
+    net.train(training)
+    net.num_features = net.head_hidden_size = width
+    net.reset_classifier(n_outputs)  # type: ignore[operator]
 
 
 def _create(name: str, options: Mapping[str, float], **given: Any) -> torch.nn.Module:

@@ -12,8 +12,8 @@ from vnvision.records import Metric
 from vnvision.report import figures
 from vnvision.report.environment import page_environment
 from vnvision.report.field_texts import TEXTS
-from vnvision.report.field_words import Signed, Words, tell, warning
-from vnvision.report.phrases import Html, Language, Quantity, both, known_or, show
+from vnvision.report.field_words import Signed, tell, warning
+from vnvision.report.phrases import Html, Language, Phrase, Quantity, both, known_or, show
 from vnvision.spec import Label
 
 
@@ -83,7 +83,7 @@ def _lead(report: FieldReport) -> list[Html]:
     return out
 
 
-def _points(value: float) -> Words:
+def _points(value: float) -> Phrase:
     return tell("points", value=Signed(value, percent=True))
 
 

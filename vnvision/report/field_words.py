@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from vnvision.report.field_texts import NOTES, TEXTS
 from vnvision.report.phrases import (
-    LANGUAGES,
     Html,
     Language,
     Phrase,
     Quantity,
     both,
     field_text,
-    local,
     pattern,
+    phrase_of,
     show_note,
 )
 
-
-@dataclass(frozen=True)
-class Words(Phrase):
-    """One text of this table with its fields filled in."""
-
-    def text(self, language: Language) -> str:
-        """The filled text in one language."""
-        template = TEXTS[self.key][LANGUAGES.index(language)]
-        return template.format(**{name: local(value, language) for name, value in self.fields.items()})
-
-
-def tell(key: str, **fields: Any) -> Words:
-    """A text of this table; unknown keys raise ``KeyError`` at once."""
-    if key not in TEXTS:
-        raise KeyError(key)
-    return Words(key, fields)
+tell = partial(phrase_of, TEXTS)
+"""A text of this table; unknown keys raise ``KeyError`` at once."""
 
 
 class Signed(Phrase):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
@@ -82,10 +82,11 @@ class Phrase:
 
     key: str
     fields: dict[str, Any]
+    texts: Mapping[str, tuple[str, str]] = field(default_factory=lambda: TEXTS, repr=False)
 
     def text(self, language: Language) -> str:
         """The filled text in one language."""
-        template = TEXTS[self.key][LANGUAGES.index(language)]
+        template = self.texts[self.key][LANGUAGES.index(language)]
         return template.format(**{name: local(value, language) for name, value in self.fields.items()})
 
 
@@ -94,6 +95,13 @@ def phrase(key: str, **fields: Any) -> Phrase:
     if key not in TEXTS:
         raise KeyError(key)
     return Phrase(key, fields)
+
+
+def phrase_of(texts: Mapping[str, tuple[str, str]], key: str, **fields: Any) -> Phrase:
+    """As ``phrase``, out of another table."""
+    if key not in texts:
+        raise KeyError(key)
+    return Phrase(key, fields, texts)
 
 
 def known_or(family: str, name: str) -> Phrase | str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from vnvision.engines import EngineName, open_engine
+from vnvision.errors import BundleError
+from vnvision.hub import shelf
 from vnvision.imaging import read
 from vnvision.runtime.bundle import Bundle, open_bundle
 from vnvision.runtime.predictor import Predictor, Reader
@@ -26,7 +28,8 @@ def load_bundle(
     """Verify a bundle and load it.
 
     Args:
-        path: the bundle's folder.
+        path: the bundle's folder; or the name of a model that ships or that ``vnvision models add`` took in,
+            as ``mango`` (a folder of that path wins); or ``auto``, which finds the expert a picture needs.
         engine: ``onnxruntime``, ``openvino``, ``ncnn``, ``mnn``, ``litert``, ``executorch``, ``torch``,
             ``rknn``, or ``auto``: of the targets that an installed engine runs those of the highest
             precision, and of these the one that was fastest when the bundle was written.
@@ -37,13 +40,16 @@ def load_bundle(
         reader: how files become samples; ``IsolatedReader().read`` for files from strangers.
 
     Raises:
-        BundleError: the folder is no bundle, a file is missing, unlisted or changed by even one byte, or
-            nothing in it fits.
+        BundleError: there is no such model; the folder is no bundle, a file is missing, unlisted or changed
+            by even one byte, or nothing in it fits.
         ConfigError: there is no such engine or target.
         MissingExtraError: the engine is not installed.
         ModelError: the engine cannot load the file.
     """
-    bundle = open_bundle(path, trusted=trusted)
+    folder = shelf.resolve(path)
+    if str(path) == shelf.AUTO and not shelf.is_bundle(folder):
+        return _router(engine=engine, target=target, threads=threads, trusted=trusted, reader=reader)
+    bundle = open_bundle(folder, trusted=trusted)
     return open_target(bundle, choose_target(bundle, engine, target), threads=threads, reader=reader)
 
 
@@ -68,3 +74,20 @@ def open_target(
     predictor = Predictor(bundle.manifest, target, loaded, reader=reader, signer=bundle.signer)
     bundle.confirm()  # the engine has read its files once more
     return predictor
+
+
+def _router(**options: Any) -> Predictor:
+    """What ``vnvision.runtime.router.open_router`` opens: to its callers nearly a ``Predictor``.
+
+    Raises:
+        BundleError: this installation has no router.
+    """
+    from vnvision.runtime.router import ROUTER, open_router
+
+    if ROUTER not in shelf.model_names():
+        raise BundleError(
+            "this installation has no router, so there is no model called auto",
+            fix="name the model: vnvision models list",
+            vietnamese="bản cài đặt này chưa có chế độ auto; hãy gọi tên mô hình: vnvision models list",
+        )
+    return cast(Predictor, open_router(**options))

@@ -19,6 +19,7 @@ from vnvision.runtime.guard.keys import TrustedKeys, demanded
 from vnvision.runtime.guard.names import MANIFEST, MANIFEST_HASH
 from vnvision.runtime.guard.refusal import FIX, UnfitError, refused, shown, unfit
 from vnvision.runtime.guard.seal import check_signature
+from vnvision.runtime.label_scope import LabelGates, load_gate
 from vnvision.runtime.picture_quality import MEASURES
 from vnvision.runtime.scope import ScopeGate
 
@@ -129,7 +130,7 @@ def verified(root: Path, keys: TrustedKeys | None) -> Bundle:
     return bundle
 
 
-def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> ScopeGate | None:
+def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> ScopeGate | LabelGates | None:
     """The scope gate of a target, from the bundle that its model file lies in; None where it has none.
 
     Raises:
@@ -142,8 +143,9 @@ def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> Scope
     path = model_file.parents[len(PurePosixPath(record.file).parts) - 1] / calibration.scope_file
     if not path.is_file() or sha256_file(path) != calibration.scope_sha256:
         raise BundleError(f"bundle {manifest.name}: {path} is missing or was changed", fix=FIX)
-    gate = ScopeGate.load(path)
-    _check_gate(gate, path)
+    gate = load_gate(path)
+    for part in gate.gates if isinstance(gate, LabelGates) else (gate,):
+        _check_gate(part, path)
     return gate
 
 

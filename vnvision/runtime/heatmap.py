@@ -9,6 +9,7 @@ import numpy as np
 
 from vnvision.errors import ConfigError, ModelError
 from vnvision.imaging.geometry import placement
+from vnvision.imaging.strips import strips_of
 from vnvision.metrics.scores import probabilities
 from vnvision.runtime.target import CropModel
 from vnvision.spec import PreprocessSpec, TaskSpec
@@ -80,8 +81,13 @@ def occlusion(
 def to_picture(plane: np.ndarray, size_px: tuple[int, int], spec: PreprocessSpec) -> np.ndarray:
     """A plane (h, w) over the model's input, enlarged bilinearly to the picture (H, W).
 
-    0 where the model saw nothing of the picture: the rim of a centre crop.
+    0 where the model saw nothing of the picture: the rim of a centre crop. Of strips each goes back to its
+    own place.
     """
+    if spec.geometry == "strips":
+        strips = strips_of(size_px)
+        squashed = spec.model_copy(update={"geometry": "squash"})
+        return strips.unstack(to_picture(plane, strips.stacked_px, squashed))
     where = placement(size_px, spec.size_px, spec.geometry, spec.crop_pct)
     height, width = plane.shape
     scale = where.scale[0] * width / spec.size_px[1], where.scale[1] * height / spec.size_px[0]

@@ -54,13 +54,7 @@ def measure(crop: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
         crop: (h, w, C) as ``Preprocessor.geometry`` gives it.
         spec: that preprocessing; names the order of colours and the range.
     """
-    low, high = spec.input_range
-    values = ((crop.astype(np.float32) - low) / (high - low)).clip(0, 1)
-    if values.shape[2] == 1:
-        values = cv2.merge([values, values, values])
-    elif spec.colour == "bgr":
-        values = values[..., ::-1]
-    lab = cv2.cvtColor(np.ascontiguousarray(values), cv2.COLOR_RGB2Lab)
+    lab = to_lab(crop, spec)
     light, red, yellow = cv2.split(lab)
     means, deviations = (item.ravel() for item in cv2.meanStdDev(lab))
     chroma = float(cv2.magnitude(red, yellow).mean())
@@ -70,6 +64,17 @@ def measure(crop: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
     return np.array(
         [means[0], spread[0], means[1], means[2], *spread[1:], np.log(chroma + 0.5), *details, sharpness]
     )
+
+
+def to_lab(crop: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
+    """CIE L*a*b* (h, w, 3) float32 of a crop (h, w, C) in the spec's range and order of colours."""
+    low, high = spec.input_range
+    values = ((crop.astype(np.float32) - low) / (high - low)).clip(0, 1)
+    if values.shape[2] == 1:
+        values = cv2.merge([values, values, values])
+    elif spec.colour == "bgr":
+        values = values[..., ::-1]
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(values), cv2.COLOR_RGB2Lab))
 
 
 def measure_all(crops: np.ndarray | list[np.ndarray], spec: PreprocessSpec) -> np.ndarray:

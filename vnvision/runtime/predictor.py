@@ -19,9 +19,10 @@ from vnvision.records import BundleManifest, Calibration, OperatingPoint, Sample
 from vnvision.runtime import heatmap as maps
 from vnvision.runtime.answers import Answer, answers
 from vnvision.runtime.bundle import scope_gate
+from vnvision.runtime.label_scope import Gate
+from vnvision.runtime.lesions import with_healthy
 from vnvision.runtime.picture_quality import measure_all
 from vnvision.runtime.readahead import read_ahead
-from vnvision.runtime.scope import ScopeGate
 from vnvision.runtime.target import Outputs, Runner, check_batch_size
 
 Source = str | Path | bytes | np.ndarray
@@ -51,7 +52,7 @@ class Predictor:
         manifest: BundleManifest,
         target: str,
         engine: Engine,
-        scope: ScopeGate | None = None,
+        scope: Gate | None = None,
         *,
         reader: Reader = read,
         signer: str | None = None,
@@ -152,7 +153,9 @@ class Predictor:
     ) -> list[Answer]:
         outputs, refusals = self._run(crops), None
         if self.scope is not None and outputs.features is not None:
-            refusals = self.scope.reasons(outputs.features, self._measures(crops))
+            refusals = self.scope.reasons(outputs.features, self._measures(crops), outputs.answer)
+        if self.calibration.lesions is not None:
+            refusals = with_healthy(refusals, crops, self.task.preprocess, self.calibration.lesions)
         task, calibration = self.task, self.calibration
         return answers(outputs.answer, task, self._labels, calibration, names, sizes, refusals)
 
@@ -187,8 +190,11 @@ class Predictor:
         """
         if self.scope is None:
             raise ConfigError(f"bundle {self.name} has no scope gate", fix="export a run that was given one")
-        features = self.features(images, batch_size)
-        return self.scope.score(features, self._measures([self.preprocessor.geometry(x) for x in images]))
+        found = self._run.batched(images, batch_size, self.preprocessor.geometry)
+        if found.features is None:  # a gate without features is refused when the bundle is opened
+            raise ModelError(f"the model of {self.name} gives no features", fix="export it again")
+        measures = self._measures([self.preprocessor.geometry(image) for image in images])
+        return self.scope.score(found.features, measures, found.answer)
 
     def heatmap(
         self, source: Source, label: str | None = None, method: Literal["auto", "cam", "occlusion"] = "auto"

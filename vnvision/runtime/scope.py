@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -72,12 +72,16 @@ class ScopeGate:
         looks = np.sqrt(np.einsum("ni,ij,nj->n", off, self.look_precision, off).clip(0))
         return np.stack([seen, looks], axis=1)
 
-    def score(self, features: np.ndarray, measures: np.ndarray) -> np.ndarray:
-        """(N,) float64, the higher the stranger; see ``distances``."""
+    def score(
+        self, features: np.ndarray, measures: np.ndarray, answers: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(N,) float64, the higher the stranger; see ``distances``. Answers do not matter here."""
         total: np.ndarray = (self.distances(features, measures) / self.units).sum(axis=1)
         return total
 
-    def reasons(self, features: np.ndarray, measures: np.ndarray) -> list[tuple[str, ...]]:
+    def reasons(
+        self, features: np.ndarray, measures: np.ndarray, answers: np.ndarray | None = None
+    ) -> list[tuple[str, ...]]:
         """Why not to answer, for each picture: its quality first, then scope; empty for good ones."""
         strange = self.score(features, measures) > self.limit
         limits = QualityLimits(*self.quality.tolist())
@@ -86,7 +90,8 @@ class ScopeGate:
 
     def save(self, path: str | Path) -> Path:
         """Write ``scope.npz``; equal gates give equal bytes."""
-        return atomic.write_bytes(path, _packed(self))
+        arrays = {item.name: getattr(self, item.name) for item in fields(self)}
+        return atomic.write_bytes(path, packed(_VERSION, arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> ScopeGate:
@@ -95,18 +100,11 @@ class ScopeGate:
         Raises:
             BundleError: the file is missing, damaged, or of another version.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                found = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
-            raise BundleError(f"cannot read the scope gate {path}", got=str(exc)[:200]) from exc
-        version = found.pop("version", np.array(0))
+        version, found = read_arrays(path)
         if version != _VERSION or set(found) != {field.name for field in fields(cls)}:
             raise BundleError(
                 f"{path} is no scope gate that this version can apply", fix="update vnvision, or export again"
             )
-        if not all(np.isfinite(value).all() for value in found.values()):
-            raise BundleError(f"the scope gate {path} holds NaN or infinity", fix="export the model again")
         return cls(**found)
 
 
@@ -173,12 +171,28 @@ def _ungated(features: np.ndarray, measures: np.ndarray, directions: int) -> Sco
     )
 
 
-def _packed(gate: ScopeGate) -> bytes:
-    """A ``.npz`` with neither clock nor platform in it."""
+def read_arrays(path: str | Path) -> tuple[int, dict[str, np.ndarray]]:
+    """Version and arrays of a gate's file, all of them finite.
+
+    Raises:
+        BundleError: the file is missing or damaged, or holds NaN.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
+        raise BundleError(f"cannot read the scope gate {path}", got=str(exc)[:200]) from exc
+    version = found.pop("version", np.array(0))
+    if not all(np.isfinite(value).all() for value in found.values()):
+        raise BundleError(f"the scope gate {path} holds NaN or infinity", fix="export the model again")
+    return int(version) if version.shape == () else 0, found
+
+
+def packed(version: int, arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A gate's file: a ``.npz`` with neither clock nor platform in it."""
     buffer = io.BytesIO()
-    arrays = {"version": np.array(_VERSION)} | {item.name: getattr(gate, item.name) for item in fields(gate)}
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
+        for name, array in {"version": np.array(version), **arrays}.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             content = io.BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -89,6 +90,11 @@ def remaining_spec(spec: PreprocessSpec, took: Sequence[str]) -> PreprocessSpec:
         return spec
     zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
     return spec.model_copy(update={"input_range": (0.0, 1.0), "mean": zeros, "std": ones})
+
+
+def size_bytes(folder: Path, record: TargetRecord) -> int:
+    """Of all the files of a target in a bundle's folder."""
+    return sum((folder / name).stat().st_size for name in (record.file, *record.extra_files))
 
 
 class Outputs(NamedTuple):

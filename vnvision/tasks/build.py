@@ -7,22 +7,30 @@ import numpy as np
 from vnvision.errors import ConfigError
 from vnvision.spec import TaskSpec
 from vnvision.tasks.base import Task
-from vnvision.tasks.classification import ClassificationTask, MultiLabelTask
+from vnvision.tasks.classification import ClassificationTask, MultiLabelTask, Teaching
 from vnvision.tasks.detection import DetectionTask
 from vnvision.tasks.embedding import EmbeddingTask
 from vnvision.tasks.segmentation import SegmentationTask
 
 
 def build_task(
-    spec: TaskSpec, *, label_smoothing: float = 0.0, class_weights: np.ndarray | None = None
+    spec: TaskSpec,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: np.ndarray | None = None,
+    teaching: Teaching | None = None,
 ) -> Task:
     """The task of a spec.
 
     Raises:
-        ConfigError: class weights where they have no meaning.
+        ConfigError: class weights or teachers where they have no meaning.
     """
     if spec.kind == "classification":
-        return ClassificationTask(spec, label_smoothing=label_smoothing, class_weights=class_weights)
+        return ClassificationTask(
+            spec, label_smoothing=label_smoothing, class_weights=class_weights, teaching=teaching
+        )
+    if teaching is not None:
+        raise ConfigError(f"{spec.kind} training takes no teachers of this kind", fix="leave out distill")
     if class_weights is not None:
         raise ConfigError(f"{spec.kind} training takes no class weights", fix="use balance=sampler or none")
     if spec.kind == "multilabel":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from vnvision.losses import masked_binary_cross_entropy, soft_cross_entropy
+from vnvision.losses import masked_binary_cross_entropy, soft_cross_entropy, soft_label_loss
 from vnvision.metrics.scores import probabilities
 from vnvision.spec import TaskSpec
 from vnvision.tasks.base import Batch
@@ -15,19 +16,40 @@ from vnvision.tasks.base import Batch
 _TINY = 1e-12
 
 
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """Answers to learn beside the labels.
+
+    Attributes:
+        answers: a batch's inputs -> (N, C) probabilities, softened by ``temperature``.
+        weight: of these answers, 0 to 1; the labels have the rest.
+        temperature: of student and teacher.
+    """
+
+    answers: Callable[[torch.Tensor], torch.Tensor]
+    weight: float
+    temperature: float
+
+
 class ClassificationTask:
-    """Cross-entropy over exclusive classes.
+    """Cross-entropy over exclusive classes, and other models' answers where there are any.
 
     Args:
         spec: a ``classification`` spec.
         label_smoothing: see ``soft_cross_entropy``.
         class_weights: (C,) or None.
+        teaching: what else to learn from; it is asked for every batch that learns.
     """
 
     def __init__(
-        self, spec: TaskSpec, *, label_smoothing: float = 0.0, class_weights: np.ndarray | None = None
+        self,
+        spec: TaskSpec,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: np.ndarray | None = None,
+        teaching: Teaching | None = None,
     ) -> None:
-        self.spec = spec
+        self.spec, self.teaching = spec, teaching
         self.label_smoothing = label_smoothing
         self.class_weights = (
             None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
@@ -53,6 +75,10 @@ class ClassificationTask:
         loss = soft_cross_entropy(
             output, batch.targets, label_smoothing=self.label_smoothing, class_weights=weights
         )
+        if (teaching := self.teaching) is not None:
+            answers = teaching.answers(batch.inputs)
+            taught = soft_label_loss(output, answers, temperature=teaching.temperature)
+            loss = (1 - teaching.weight) * loss + teaching.weight * taught
         return {"loss": loss, "output": output}
 
     def condense(self, logits: np.ndarray, truth: np.ndarray | None) -> np.ndarray:

@@ -13,8 +13,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from vnvision.data.augment import PRESETS, AugmentSpec
 from vnvision.errors import ConfigError
+from vnvision.hub.cards import card_names
+from vnvision.records import LesionRule
 from vnvision.spec import Label, Record, SeveritySpec, explain
 from vnvision.train.embedding_config import EmbeddingConfig
+from vnvision.train.teachers_config import TeachersConfig
 
 MONITORS = {
     "classification": ("accuracy", "balanced_accuracy"),
@@ -60,6 +63,7 @@ class TrainConfig(Record):
     labels: tuple[Label, ...] | None = None
     positive: str | None = Field(default=None, description="the label that sensitivity is about")
     texts: str | None = Field(default=None, description="set of label texts, of vnvision.hub.set_names()")
+    card: str | None = Field(default=None, description="card of the exported model, of vnvision.hub.cards")
     severity: SeveritySpec | None = Field(default=None, description="segmentation: the diseased share")
     embedding: EmbeddingConfig | None = Field(
         default=None, description="face training: head, classes, protocols"
@@ -74,6 +78,9 @@ class TrainConfig(Record):
         default="tf_efficientnet_lite0",
         description="timm name, or of vnvision.models.EMBEDDERS for embedding",
     )
+    cut: str | None = Field(
+        default=None, description="classifiers: the last block to keep, as blocks.4; the rest is left off"
+    )
     weights: str = "offline"
     decoder: Literal["unet", "fpn"] = Field(default="unet", description="segmentation; detection is on fpn")
     norm: Literal["batch", "group"] = "batch"
@@ -81,7 +88,8 @@ class TrainConfig(Record):
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
 
     size_px: int = Field(default=224, ge=16)
-    geometry: Literal["squash", "crop", "letterbox"] = "squash"
+    flip_average: bool = Field(default=False, description="classifiers, deployed: mean with the mirror image")
+    geometry: Literal["squash", "crop", "letterbox", "strips"] = "squash"
     interpolation: Literal["bilinear", "bicubic", "area"] = "bilinear"
     augment: AugmentSpec | str = "light"
     mixup: float = Field(default=0.0, ge=0)
@@ -100,6 +108,9 @@ class TrainConfig(Record):
     min_lr_ratio: float = Field(default=0.01, ge=0, le=1)
     clip_norm: float | None = Field(default=1.0, gt=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    distill: TeachersConfig | None = Field(
+        default=None, description="classifiers: other runs to learn from; faces have embedding.distill"
+    )
     balance: Literal["none", "sampler", "loss"] = "none"
     sync_bn: bool = Field(default=True, description="share BatchNorm statistics between GPUs")
     ema: float | None = Field(default=None, gt=0, lt=1)
@@ -130,7 +141,16 @@ class TrainConfig(Record):
     )
     low_resolution_scale: tuple[float, float] = (0.25, 0.75)
     cuda_graphs: bool = Field(default=False, description="CUDA: replay the network's step as a graph")
-    scope: bool = Field(default=True, description="classifiers: fit the gate that knows strange pictures")
+    scope: bool | Literal["labels"] = Field(
+        default=True, description="classifiers: fit the gate that knows strange pictures; labels: one a label"
+    )
+    scope_keep: float = Field(
+        default=0.95, gt=0, lt=1, description="share of its own pictures to let through"
+    )
+    scope_pictures: int = Field(default=1000, ge=16, description="training pictures that it is fitted on")
+    lesions: LesionRule | None = Field(
+        default=None, description="classifiers without a healthy class: what counts as a lesion"
+    )
     risk: float | None = Field(
         default=None, gt=0, lt=1, description="classifiers: largest share of wrong answers among those given"
     )
@@ -155,6 +175,8 @@ class TrainConfig(Record):
                 raise ValueError(f"phases.{index}: cache_views needs a frozen part, but train is 'all'")
             if phase.adapt_norm and phase.train == "all":
                 raise ValueError(f"phases.{index}: adapt_norm needs a frozen part, but train is 'all'")
+        if self.card is not None and self.card not in card_names():
+            raise ValueError(f"card: no card {self.card!r}, there are: {', '.join(card_names())}")
         self._check_task()
         return self
 
@@ -170,6 +192,16 @@ class TrainConfig(Record):
             raise ValueError("resident belongs to task: embedding")
         if self.low_resolution and self.resident is not True:
             raise ValueError("low_resolution needs resident: true")
+        if self.flip_average and self.task not in ("classification", "multilabel"):
+            raise ValueError("flip_average belongs to classifiers; faces have embedding.flip_average")
+        classifies = self.task in ("classification", "multilabel")
+        own = {"cut": self.cut, "lesions": self.lesions}
+        if not classifies and (set_ := [name for name, value in own.items() if value is not None]):
+            raise ValueError(f"{' and '.join(set_)} belong to classifiers")
+        if self.dense and self.geometry == "strips":
+            raise ValueError(f"geometry: strips cuts objects in two; {self.task} takes letterbox")
+        if self.distill is not None:
+            self._check_distill()
         if self.embedding is not None:
             self._check_embedding(self.embedding)
         if not self.dense:
@@ -188,6 +220,13 @@ class TrainConfig(Record):
             raise ValueError("detection takes no rotate_deg: a turn mirrors objects in without their boxes")
         if self.task == "segmentation" and self.labels is None:
             raise ValueError("segmentation needs labels, the background first")
+
+    def _check_distill(self) -> None:
+        if self.task != "classification":
+            raise ValueError("distill belongs to task: classification; faces have embedding.distill")
+        frozen = [f"phases.{i}.train: {p.train}" for i, p in self._numbered if p.train != "all"]
+        if frozen:
+            raise ValueError(f"distill needs the whole picture in every phase; not {', '.join(frozen)}")
 
     def _check_embedding(self, embedding: EmbeddingConfig) -> None:
         refused = {

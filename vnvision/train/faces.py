@@ -24,6 +24,7 @@ from vnvision.spec import PreprocessSpec, TaskSpec
 from vnvision.tasks.embedding import EmbeddingTask, Pull
 from vnvision.train.embedding_config import DistillConfig, EmbeddingConfig
 from vnvision.train.packed import cells
+from vnvision.train.teachers import frozen, input_change, input_line
 
 _LOSSES = {
     "cosine": cosine_distillation_loss,
@@ -132,24 +133,13 @@ def build_pull(
     """
     if config is None:
         return None
-    embed = _teacher(Path(config.teacher), preprocess) if start is None else _frozen(start)
+    embed = _teacher(Path(config.teacher), preprocess) if start is None else frozen(start)
     loss = _LOSSES[config.loss]
 
     def pull(embeddings: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         return loss(embeddings, embed(inputs))
 
     return pull
-
-
-def _frozen(net: torch.nn.Module) -> Embed:
-    kept = net.eval().requires_grad_(False)
-
-    @torch.no_grad()
-    def embed(inputs: torch.Tensor) -> torch.Tensor:
-        kept.to(inputs.device)
-        return kept(inputs)  # type: ignore[no-any-return]
-
-    return embed
 
 
 def _teacher(folder: Path, student: PreprocessSpec) -> Embed:
@@ -159,8 +149,8 @@ def _teacher(folder: Path, student: PreprocessSpec) -> Embed:
 
         run = load_run(folder)
         _check(folder, run.task, student)
-        change = _input_change(student, run.task.preprocess)
-        network = _frozen(run.net)
+        change = input_change(student, run.task.preprocess)
+        network = frozen(run.net)
         return lambda inputs: network(change(inputs))
     bundle = load_bundle(folder)
     _check(folder, bundle.task, student)
@@ -184,28 +174,9 @@ def _check(folder: Path, task: TaskSpec, student: PreprocessSpec) -> None:
         )
 
 
-def _input_change(student: PreprocessSpec, teacher: PreprocessSpec) -> Embed:
-    """From the student's normalised inputs to the teacher's."""
-    ours, theirs = _line(student), _line(teacher)
-
-    def change(inputs: torch.Tensor) -> torch.Tensor:
-        (a, b), (c, d) = (tuple(part.to(inputs) for part in line) for line in (ours, theirs))
-        return ((inputs - b) / a) * c + d
-
-    return change
-
-
-def _line(spec: PreprocessSpec) -> tuple[torch.Tensor, torch.Tensor]:
-    """Factor and offset (1, C, 1, 1) that take 0..255 to a network's input."""
-    low, high = spec.input_range
-    mean, std = np.array(spec.mean), np.array(spec.std)
-    factor, offset = 1.0 / ((high - low) * std), (-low / (high - low) - mean) / std
-    return tuple(torch.tensor(v, dtype=torch.float32).view(1, -1, 1, 1) for v in (factor, offset))  # type: ignore[return-value]
-
-
 def _pictures(inputs: torch.Tensor, spec: PreprocessSpec) -> list[np.ndarray]:
     """Normalised (N, C, h, w) back to uint8 pictures (h, w, C)."""
-    factor, offset = (part.to(inputs) for part in _line(spec))
+    factor, offset = (part.to(inputs) for part in input_line(spec))
     pictures = ((inputs - offset) / factor).round().clamp(0, 255).to(torch.uint8)
     return list(pictures.permute(0, 2, 3, 1).contiguous().cpu().numpy())
 

@@ -59,6 +59,8 @@ def _class_report(run: Run, predictor: RunPredictor) -> EvalReport:
     )
     if config.scope:
         calibration = _with_scope(run, predictor, calibration)
+    if config.lesions is not None:
+        calibration = calibration.model_copy(update={"lesions": config.lesions})
     model = describe(run, predictor)
     manifest, split = _test_part(run)
     if manifest is None:
@@ -75,7 +77,14 @@ def _with_scope(run: Run, predictor: RunPredictor, calibration: Calibration) -> 
     augment = run.config.phase_augment(len(run.config.phases) - 1)
     try:
         gate = fit_gate(
-            predictor, run.train.manifest, run.val.manifest, augment=augment, seed=run.config.seed
+            predictor,
+            run.train.manifest,
+            run.val.manifest,
+            augment=augment,
+            seed=run.config.seed,
+            keep=run.config.scope_keep,
+            most=run.config.scope_pictures,
+            by_label=run.config.scope == "labels",
         )
     except (DataError, ModelError) as exc:
         run.log.say(f"no scope gate: {exc}")

@@ -50,4 +50,5 @@ def build_network(
         drop_rate=config["drop_rate"],
         drop_path_rate=config["drop_path_rate"],
         norm=norm,
+        cut=config.get("cut"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,20 @@ class RunPredictor:
         For classifiers: what the scope gate is fitted on.
         """
         batch = torch.from_numpy(np.stack([self.preprocessor.normalise(crop) for crop in crops]))
-        features = pooled_features(self.net, batch.contiguous(memory_format=torch.channels_last))
+        features = self._averaged(batch, lambda views: pooled_features(self.net, views))
         logits = self.net.get_classifier()(features)  # type: ignore[operator]
         return Outputs(logits.float().numpy(), features.float().numpy())
 
     @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> np.ndarray:
-        """Normalised (N, C, h, w) -> (N, D) float32, or planes."""
-        return self.net(batch.contiguous(memory_format=torch.channels_last)).float().numpy()
+        """Normalised (N, C, h, w) -> (N, D) float32, or planes; averaged over the flip if asked for."""
+        return self._averaged(batch, self.net).float().numpy()
+
+    def _averaged(self, batch: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        found = run(batch.contiguous(memory_format=torch.channels_last))
+        if self.task.preprocess.flip_average:
+            found = (found + run(batch.flip(-1).contiguous(memory_format=torch.channels_last))) / 2
+        return found
 
 
 def load_run(folder: str | Path) -> RunPredictor:

@@ -38,6 +38,7 @@ def task_spec(config: TrainConfig, manifest: Manifest) -> TaskSpec:
         interpolation=config.interpolation,
         mean=mean,
         std=std,
+        flip_average=config.flip_average,
     )
     if config.task == "classification" and len(labels) < 2:
         raise DataError(f"{manifest.path} has too few labels", expected="two or more", got=str(len(labels)))

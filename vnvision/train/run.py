@@ -28,6 +28,7 @@ from vnvision.train import checkpoint
 from vnvision.train.allocator import keep_freed_memory
 from vnvision.train.config import MONITORS, TrainConfig, to_yaml
 from vnvision.train.data import Part
+from vnvision.train.energy import EnergyMeter
 from vnvision.train.engine import load_centres
 from vnvision.train.faces import build_criterion, build_pull, embedding_task, reading, with_lora
 from vnvision.train.finish import finish
@@ -38,6 +39,7 @@ from vnvision.train.prepare import parts, task_spec
 from vnvision.train.protocols import protocol_figures
 from vnvision.train.resident import device_bytes, keeps_resident
 from vnvision.train.state import Progress, Run, Settings
+from vnvision.train.teachers import build_teaching
 
 PACKAGES = (
     "vnvision",
@@ -81,13 +83,17 @@ def train(config: TrainConfig, *, quiet: bool = False) -> Path:
     if fabric.global_rank == 0:
         _claim(folder, config)
     fabric.barrier()
+    meter = EnergyMeter()
     run, progress, resumed = _prepare(config, folder, fabric, threads, quiet)
+    whole = resumed is None
     while progress.phase < len(config.phases):
         run_phase(run, progress, resumed if progress.step else None)
         resumed = None
     if fabric.global_rank == 0:
+        joules = meter.stop() if whole else None  # of a resumed run only the last stretch is known
         finish(run)
-        atomic.write_json(folder / "run.json", run.state(progress) | {"finished": True})
+        told = {"finished": True, "energy_joules": joules}
+        atomic.write_json(folder / "run.json", run.state(progress) | told)
         _link_latest(folder)
     fabric.barrier()
     run.log.close()
@@ -138,7 +144,12 @@ def _task(config: TrainConfig, spec: TaskSpec, train_part: Part, criterion: Part
     if config.embedding is None:
         balanced = config.balance == "loss"
         weights = class_weights(train_part.raw, len(spec.labels)) if balanced else None
-        return build_task(spec, label_smoothing=config.label_smoothing, class_weights=weights)
+        return build_task(
+            spec,
+            label_smoothing=config.label_smoothing,
+            class_weights=weights,
+            teaching=build_teaching(config.distill, spec),
+        )
     distill = config.embedding.distill
     start = None
     if distill is not None and distill.teacher == "start":
@@ -205,7 +216,9 @@ def _claim(folder: Path, config: TrainConfig) -> None:
         if before is None:
             raise ConfigError(f"cannot resume {folder}", expected="run.json of a run", got="none")
         now, before = config.model_dump(mode="json"), _completed(before)
-        changed = [key for key in now if key not in ("resume", "output") and now[key] != before.get(key)]
+        changed = [
+            key for key in now if key not in ("resume", "output", "card") and now[key] != before.get(key)
+        ]
         if changed:
             raise ConfigError(
                 f"cannot resume {folder} with another configuration",

@@ -13,7 +13,7 @@ from vnvision.export.int8_onnx import Int8Options, to_int8_onnx
 from vnvision.export.result import TOLERANCES
 from vnvision.export.saturation import unfit_calibrations
 
-LIMIT = TOLERANCES["int8"].relative
+PRECISION = "int8"
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def noisy(outputs, reference, part=0.1, seed=0):
 )
 def test_fault_is_named_through_the_noise_of_8_bits(reference, name):
     spoilt = faults.spoilt(reference.images, reference.task.preprocess)
-    assert d.diagnose(noisy(reference.run(spoilt[name]), reference), reference, LIMIT) == name
+    assert d.diagnose(noisy(reference.run(spoilt[name]), reference), reference, PRECISION) == name
 
 
 def test_noise_alone_is_no_fault(reference):
     for seed in range(20):
-        assert d.hidden_fault(noisy(reference.outputs, reference, 0.3, seed), reference, 0.2) == ""
+        assert d.hidden_fault(noisy(reference.outputs, reference, 0.3, seed), reference, "int8-weights") == ""
     large = noisy(reference.outputs, reference, 3.0)
-    assert d.diagnose(large, reference, LIMIT) == d.UNKNOWN
+    assert d.diagnose(large, reference, PRECISION) == d.UNKNOWN
 
 
 def test_fault_within_the_tolerance_is_found(reference):
@@ -58,8 +58,8 @@ def test_fault_within_the_tolerance_is_found(reference):
     swapped = reference.run(faults.spoilt(reference.images, reference.task.preprocess)[faults.SWAPPED])
     near = Weak(reference, reference.outputs + 0.1 * (swapped - reference.outputs))
     given = noisy(near.fault_outputs[faults.SWAPPED], reference, 0.02)
-    assert d.relative_rms(given, reference.outputs) < LIMIT
-    assert d.hidden_fault(given, near, 0.2) == faults.SWAPPED
+    assert d.relative_rms(given, reference.outputs) < TOLERANCES["int8"].relative
+    assert d.hidden_fault(given, near, "int8-weights") == faults.SWAPPED
 
 
 class Weak:
@@ -90,8 +90,8 @@ def test_what_is_done_to_the_output_must_show(reference):
     right = reference.outputs
     unit = right / np.linalg.norm(right, axis=1, keepdims=True)
     named = "output: the file normalises its output to unit length"
-    assert d.diagnose(noisy(unit, reference, 0.02), reference, LIMIT) == named
-    assert d.diagnose(unit * 0.5, reference, LIMIT) != named
+    assert d.diagnose(noisy(unit, reference, 0.02), reference, PRECISION) == named
+    assert d.diagnose(unit * 0.5, reference, PRECISION) != named
 
 
 def test_one_fault_is_named_before_two_that_do_as_well(reference):
@@ -100,7 +100,7 @@ def test_one_fault_is_named_before_two_that_do_as_well(reference):
     alike = Reference(reference.model, reference.task, grey)
     twice = alike.run(faults.spoilt(grey, reference.task.preprocess)[faults.TWICE])
     for seed in range(5):
-        assert d.diagnose(noisy(twice, alike, 0.05, seed), alike, LIMIT) == faults.TWICE
+        assert d.diagnose(noisy(twice, alike, 0.05, seed), alike, PRECISION) == faults.TWICE
 
 
 class TestSaturation:
@@ -167,7 +167,7 @@ class TestSaturation:
 
         monkeypatch.setattr(d, "saturated_outputs", refused)
         odd = np.square(reference.outputs) * 3 + 2
-        assert d.diagnose(odd, reference, LIMIT) == d.UNKNOWN
+        assert d.diagnose(odd, reference, PRECISION) == d.UNKNOWN
 
 
 def test_every_diagnosis_reads_as_a_sentence_part(reference):
@@ -186,6 +186,6 @@ def test_blown_up_answers_do_not_hide_a_fault():
 
 
 def test_torch_module_is_left_in_evaluation_mode(reference):
-    d.diagnose(np.square(reference.outputs) * 3 + 2, reference, LIMIT)
+    d.diagnose(np.square(reference.outputs) * 3 + 2, reference, PRECISION)
     assert not any(module.training for module in reference.model.modules())
     assert isinstance(reference.model, torch.nn.Module)

@@ -222,3 +222,25 @@ def test_manifest_is_plain_json(export, tmp_path):
     assert value["schema_version"] == 1
     assert value["synthetic"] is True
     assert str(tmp_path) not in json.dumps(value)
+
+
+def test_a_lean_bundle_leaves_the_original_out_once_the_rest_was_proven(export, tmp_path):
+    whole = export(out=tmp_path / "whole", targets=("openvino",))
+    lean = export(out=tmp_path / "lean", targets=("openvino",), lean=True)
+    assert set(lean.targets) == {"openvino"}
+    assert not (tmp_path / "lean" / "model.onnx").exists()
+    assert "model.onnx" not in lean.files
+    with np.load(tmp_path / "lean" / lean.golden) as kept, np.load(tmp_path / "whole" / whole.golden) as all_:
+        assert set(kept.files) == set(all_.files)
+        for name in kept.files:
+            np.testing.assert_array_equal(kept[name], all_[name][:2])
+    picture = np.zeros((30, 40, 3), np.uint8)
+    found = [
+        runtime.load_bundle(tmp_path / name).predict(picture).probabilities for name in ("lean", "whole")
+    ]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+    assert "model.onnx" not in (tmp_path / "lean" / "MODEL_CARD.md").read_text()
+
+
+def test_a_lean_bundle_of_the_original_alone_keeps_it(export, tmp_path):
+    assert set(export(out=tmp_path / "lean", targets=("onnx",), lean=True).targets) == {"onnx"}

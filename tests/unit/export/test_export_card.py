@@ -110,7 +110,9 @@ def test_labels_data_groups_and_limits():
     assert "mean size: 1,5" in vi
     assert "mean size: 1.5" in en
     assert "#### By region" in en
-    assert "| Cần Thơ: Accuracy | 0.912 |" in en
+    assert "| group | n | Accuracy |" in en
+    assert "| Cần Thơ | 200 | 0.912 [0.850, 0.950] |" in en
+    assert "| Cần Thơ | 200 | 0,912 [0,850; 0,950] |" in vi
     assert "- small test set: 200 images in 150 groups" in en
     assert "small test set" not in vi
     assert "- odd\\|thing" in vi
@@ -131,7 +133,8 @@ def test_description_of_a_manifest_is_condensed(tmp_path):
     data = describe(read_manifest(tmp_path / "manifest.csv"))
     vi, en = halves(card(report=report(data=data)))
     assert "- Labels: a (2), b (1)\n" in en
-    assert "- Images by split: train (2), test (1)\n" in en
+    assert "- Images by split: the training set (2), the test set (1)\n" in en
+    assert "- Số ảnh từng phần: tập huấn luyện (2), tập kiểm tra (1)\n" in vi
     assert "- Regions: Huế (2), not stated (1)\n" in en
     assert "- Vùng miền: Huế (2), chưa ghi (1)\n" in vi
     assert "- Formats and sizes: PNG (3), 30x20 (3)\n" in en
@@ -168,7 +171,8 @@ def test_calibration_abstention_and_points_are_told():
         achieved=Metric(value=0.9, low=0.8, high=1.0, n=50), n=50, manifest_sha256="0" * 64,
     )  # fmt: skip
     vi, en = halves(card(calibration=calibration, points=(point,)))
-    assert "Temperature 1.250, fitted on val (90 images)" in en
+    assert "Temperature 1.250, fitted on the validation set (90 images)" in en
+    assert "ước lượng trên tập thẩm định (90 ảnh)" in vi
     assert '"not sure" where its highest probability is below 0.600' in en
     assert "dưới 0,600" in vi
     assert "scope.npz" in en

@@ -15,11 +15,12 @@ from vnvision.errors import ConfigError, DataError, ExportError
 from vnvision.export import export_bundle
 from vnvision.export.field import FieldPictures
 from vnvision.export.judge import Judge
-from vnvision.export.judge_faces import comparisons, judge_embeddings, points_again, unit
+from vnvision.export.judge_faces import comparisons, judge_embeddings, points_again
 from vnvision.export.original import Original
 from vnvision.metrics.comparisons import tar_at_fmr
 from vnvision.records import Calibration, Judgement, Licences, Metric, OperatingPoint
 from vnvision.runtime import load_bundle
+from vnvision.runtime.answers import unit_norm
 
 pytest.importorskip("openvino")
 LABELS = ("healthy", "spot", "blight", "rust")
@@ -99,7 +100,7 @@ def test_int8_bundle(export, field, tmp_path):
         assert record.p50_ms > 0
     assert manifest.provenance["calibration_images"]["n"] == 18
     card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
-    assert "openvino-int8: accuracy" in card
+    assert "openvino-int8: Accuracy" in card
     with contextlib.closing(load_bundle(tmp_path / "bundle", target="onnx-int8")) as predictor:
         assert predictor.calibration.fitted_on == "val"
 
@@ -175,7 +176,7 @@ def test_faces_are_judged_at_thresholds_of_their_own(people):
     noisy = vectors + np.random.default_rng(1).normal(size=vectors.shape).astype(np.float32)
     worse = judge_embeddings(vectors, noisy, part, facts)
     names = [row.group_id for row in part.rows]
-    tar = {key: tar_at_fmr(comparisons(unit(x), names), target=1e-3, n_boot=0).tar.value
+    tar = {key: tar_at_fmr(comparisons(unit_norm(x), names), target=1e-3, n_boot=0).tar.value
            for key, x in (("original", vectors), ("target", noisy))}  # fmt: skip
     assert (worse.original, worse.target) == (pytest.approx(tar["original"]), pytest.approx(tar["target"]))
     assert worse.change.high < 0
@@ -196,7 +197,7 @@ def test_thresholds_are_derived_again_for_the_same_rates(people):
         )
     ]
     (point,) = points_again(before, vectors, part, "val split of net")
-    scores = comparisons(unit(vectors), [row.group_id for row in part.rows]).impostor
+    scores = comparisons(unit_norm(vectors), [row.group_id for row in part.rows]).impostor
     assert (scores >= point.threshold).mean() <= 0.01 < (scores >= point.threshold - 2e-4).mean() + 2e-4
     assert point.population == "val split of net"
     assert points_again([], vectors, part, "x") == ()

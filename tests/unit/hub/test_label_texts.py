@@ -17,6 +17,7 @@ from vnvision.hub import (
     set_names,
     sources_of,
 )
+from vnvision.hub.cards import cards
 from vnvision.hub.knowledge import library
 
 # Written down here, not read from the texts: what must be covered.
@@ -27,6 +28,8 @@ LABELS = {
     "agri/ibean": "angular_leaf_spot bean_rust healthy",
     "agri/chilli": "cercospora healthy murda_complex_mites_trips nutritional powdery_mildew",
     "agri/uci_rice": "bacterial_leaf_blight brown_spot leaf_smut",
+    "agri/rice": "bacterial_leaf_blight bacterial_leaf_streak bacterial_panicle_blight blast brown_spot "
+    "dead_heart downy_mildew hispa leaf_scald leaf_smut normal sheath_blight tungro",
     "synthetic_leaf": " ".join(KINDS) + " leaf lesion",
     "med/malaria": "parasitized uninfected",
     "med/chula_rbc12": "normal macrocyte microcyte spherocyte target_cell stomatocyte ovalocyte teardrop "
@@ -178,6 +181,7 @@ def test_every_statement_names_documents_that_exist() -> None:
 
 def test_every_document_is_cited() -> None:
     cited = {key for _, _, text in texts() for one in text.statements() for key in one.sources}
+    cited |= {key for card in cards().values() for key in card.cited()}
     assert cited == set(library().sources)
 
 
@@ -267,8 +271,9 @@ def test_labels_of_the_shipped_configurations_are_covered() -> None:
     for path in sorted(configs.rglob("*.yaml")):
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         labels = [label["id"] for label in config.get("labels") or []]
-        if config.get("task", "classification") == "classification" and path.stem in ENDS:
-            assert [label for label in labels if label_text(path.stem, label) is None] == [], path
+        name = config.get("texts") or path.stem
+        if config.get("task", "classification") == "classification" and {name, path.stem} & {*LABELS, *ENDS}:
+            assert [label for label in labels if label_text(name, label) is None] == [], path
             found += bool(labels)
     assert found >= 3
 

@@ -13,7 +13,15 @@ from vnvision.hub import probability_words, reason, scale_legend
 from vnvision.hub.reasons import REASONS
 from vnvision.hub.words import SCALE, SCALE_SOURCE
 
-CODES = ("low_confidence", "out_of_scope", "too_blurred", "too_dark", "too_bright")
+CODES = (
+    "low_confidence",
+    "out_of_scope",
+    "no_expert",
+    "too_blurred",
+    "too_dark",
+    "too_bright",
+    "looks_healthy",
+)
 
 
 def test_the_codes_are_those_of_a_prediction() -> None:

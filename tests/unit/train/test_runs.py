@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from vnvision.train.config import load_config, parse_overrides
 
 RUNS = Path(__file__).parents[3] / "training" / "runs"
-SCRIPTS = sorted(RUNS.glob("*.sh"))
+SCRIPTS = sorted(RUNS.glob("face_*.sh"))
 DIRECT = [path for path in SCRIPTS if path.stem != "face_slurm"]
 
 

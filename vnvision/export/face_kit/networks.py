@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from vnvision import atomic
 from vnvision.engines.seal import sealed
-from vnvision.errors import ExportError, MissingExtraError
+from vnvision.export.graph_file import read_onnx
 from vnvision.export.mnn import to_mnn
 from vnvision.export.ncnn import to_ncnn
 from vnvision.export.openvino import to_openvino
@@ -105,15 +105,7 @@ def _any_size(param: str) -> str:
 
 
 def _loaded(path: Path) -> Any:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as exc:
-        raise MissingExtraError("onnx", "faces") from exc
-    try:
-        return onnx.load(str(path))
-    except (DecodeError, OSError) as exc:
-        raise ExportError(f"{path.name} is not an ONNX model", got=str(exc)[:200]) from exc
+    return read_onnx(path, f"{path.name} is not an ONNX model", extra="faces")
 
 
 _WRITERS: Mapping[KitEngine, Callable[[Path, Path], tuple[Path, ...]]] = MappingProxyType(

@@ -132,7 +132,10 @@ def placed_picture(spec: PreprocessSpec) -> dict[str, np.ndarray]:
         return {}
     height, width = spec.size_px
     colour = {"colour": "rgb", "mean": (0.0,) * 3, "std": (1.0,) * 3}
-    large = spec.model_copy(update=colour | {"size_px": (height * 4 // 3 + 1, width * 3 // 4 + 2)})
+    sides = height * 4 // 3 + 1, width * 3 // 4 + 2
+    if spec.geometry == "strips":
+        sides = 4 * max(sides) + 3, max(sides)  # long and upright: two strips, turned
+    large = spec.model_copy(update=colour | {"size_px": sides})
     picture = golden_images(None, large, 2)[0]
     plain = spec if spec.colour == "grey" else spec.model_copy(update={"colour": "rgb"})
     if spec.geometry != "align":

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from vnvision.metrics.notes import SEPARATOR
 from vnvision.report.faces.texts import NOTES, TEXTS
-from vnvision.report.phrases import LANGUAGES, Language, Phrase, Quantity, field_text, local, pattern
+from vnvision.report.phrases import (
+    Language,
+    Phrase,
+    Quantity,
+    field_text,
+    local,
+    pattern,
+    phrase_of,
+)
 from vnvision.report.texts import NOTES as SHARED_NOTES
 
 _VIETNAMESE = str.maketrans({".": ",", ",": "."})
 
 
-@dataclass(frozen=True)
-class Words(Phrase):
-    """One text of the face table with its fields filled in."""
-
-    def text(self, language: Language) -> str:
-        """The filled text in one language."""
-        template = TEXTS[self.key][LANGUAGES.index(language)]
-        return template.format(**{name: local(value, language) for name, value in self.fields.items()})
+tell = partial(phrase_of, TEXTS)
+"""A text of this table; unknown keys raise ``KeyError`` at once."""
 
 
-def tell(key: str, **fields: Any) -> Words:
-    """A text of the face table; unknown keys raise ``KeyError`` at once."""
-    if key not in TEXTS:
-        raise KeyError(key)
-    return Words(key, fields)
-
-
-def named(family: str, name: str) -> Words | str:
+def named(family: str, name: str) -> Phrase | str:
     """``family.name`` of the table, or the name itself where the table has none."""
     key = f"{family}.{name.lower()}"
-    return Words(key, {}) if key in TEXTS else name
+    return tell(key) if key in TEXTS else name
 
 
 @dataclass(frozen=True)

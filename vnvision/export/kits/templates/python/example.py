@@ -4,8 +4,8 @@
     python example.py one_face.png other_face.png
 
 First run self_test.py: it shows that this machine gives the original's answers. Not included: the scope gate
-("this is no picture of the kind that the model knows"), reading DICOM, finding faces. The package vnvision
-does these.
+("this is no picture of the kind that the model knows"), the check for leaves that look healthy, reading
+DICOM, finding faces. The package vnvision does these.
 """
 
 import argparse

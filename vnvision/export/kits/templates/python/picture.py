@@ -45,9 +45,12 @@ def place(picture, spec, landmarks=None):
 
     ``picture`` is (H, W, 3) RGB or (H, W, 1) grey, uint8; ``landmarks`` five points (x, y) of a face: eye on
     the left of the picture, other eye, nose tip, mouth corner on the left, other corner. Gives the crop
-    (h, w, C), RGB or grey, and where it lies: ``crop = picture * scale + offset``, x before y.
+    (h, w, C), RGB or grey, and where it lies: ``crop = picture * scale + offset``, x before y; of strips that
+    is where their stack lies.
     """
     (h, w), flag = spec["size_px"], RESIZE[spec["interpolation"]]
+    if spec["geometry"] == "strips":
+        picture = _stacked(picture)
     if spec["colour"] == "grey" and picture.shape[2] == 3:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[:, :, None]
     tall, wide = picture.shape[:2]
@@ -69,6 +72,18 @@ def place(picture, spec, landmarks=None):
     if spec["colour"] != "grey" and crop.shape[2] == 1:
         crop = np.repeat(crop, 3, axis=2)
     return crop, (inner[1] / wide, inner[0] / tall), (left, top)
+
+
+def _stacked(picture):
+    """A long picture, its top turned to the left, as round(sqrt(aspect)) strips under each other."""
+    short, long = sorted(picture.shape[:2])
+    count = (math.isqrt(4 * long // short) + 1) // 2
+    if count == 1:
+        return picture
+    lying = np.rot90(picture) if picture.shape[0] > picture.shape[1] else picture
+    side = math.ceil(long / count)
+    starts = [i * (long - side) // (count - 1) for i in range(count)]
+    return np.concatenate([lying[:, x : x + side] for x in starts])
 
 
 def _inner(spec, tall, wide):

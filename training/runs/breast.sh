@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Breast ultrasound, three classes: rebuilds vnvision/hub/models/breast from the manifest.
+. "$(dirname "$0")/common.sh"
+$PYTHON datasets/busi/prepare.py "$VNVISION_DATA/med/busi" --out out/busi
+teachers breast training/configs/classify/busi.yaml
+expert breast training/configs/classify/busi.yaml "$(taught breast)" "$@"
+ship breast out/busi/manifest.csv

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Chilli leaf disease: rebuilds vnvision/hub/models/chilli from the manifest.
+. "$(dirname "$0")/common.sh"
+teachers chilli training/configs/classify/chilli.yaml
+expert chilli training/configs/classify/chilli.yaml "$(taught chilli)" "$@"
+ship chilli "$VNVISION_DATA/agri/chilli/manifest.csv"
