@@ -23,7 +23,7 @@ teachers() {
 # taught NAME: the words that make a run learn from its teachers.
 taught() {
   local name=$1
-  echo "distill={runs: [$OUT/$name/teacher0, $OUT/$name/teacher1, $OUT/$name/teacher2], weight: 0.7, temperature: 2}"
+  echo "distill={runs: [$OUT/$name/teacher0, $OUT/$name/teacher1, $OUT/$name/teacher2], weight: 0.7, temperature: 2, one_a_batch: true}"
 }
 
 # expert NAME CONFIG [key=value ...]: the network that ships. A run that was stopped goes on.

@@ -31,13 +31,16 @@ def build_teaching(config: TeachersConfig | None, spec: TaskSpec) -> Teaching | 
     if config is None:
         return None
     teachers = [_teacher(Path(folder), spec) for folder in config.runs]
-    return Teaching(_mean_answer(teachers, config.temperature), config.weight, config.temperature)
+    answers = _mean_answer(teachers, config.temperature, config.one_a_batch)
+    return Teaching(answers, config.weight, config.temperature)
 
 
-def _mean_answer(teachers: Sequence[Change], temperature: float) -> Change:
+def _mean_answer(teachers: Sequence[Change], temperature: float, one_a_batch: bool) -> Change:
     @torch.no_grad()
     def answers(inputs: torch.Tensor) -> torch.Tensor:
-        found = [functional.softmax(teacher(inputs).float() / temperature, dim=1) for teacher in teachers]
+        # The loss is linear in what they say; torch is seeded by the step, so a resumed run draws alike.
+        asked = [teachers[int(torch.randint(len(teachers), ()))]] if one_a_batch else teachers
+        found = [functional.softmax(teacher(inputs).float() / temperature, dim=1) for teacher in asked]
         return torch.stack(found).mean(dim=0)
 
     return answers

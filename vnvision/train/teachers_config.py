@@ -16,3 +16,7 @@ class TeachersConfig(Record):
     runs: tuple[str, ...] = Field(min_length=1, description="run folders of the same task and labels")
     weight: float = Field(default=0.5, gt=0, le=1, description="of their answers; the labels have the rest")
     temperature: float = Field(default=2.0, gt=0)
+    one_a_batch: bool = Field(
+        default=False,
+        description="one of them, drawn for each batch: the mean's gradient on average, in less time",
+    )

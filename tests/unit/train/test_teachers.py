@@ -97,6 +97,24 @@ def test_the_mean_answer_of_all_teachers_each_at_its_size_and_with_its_own_norma
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
+def test_one_a_batch_is_the_mean_on_average_and_the_same_after_a_resume(runs):
+    for number, name in enumerate(("one", "two")):
+        runs[name] = RunPredictor(name, spec(8, mean=(number,) * 3), Colours(), None)
+    found = {}
+    for one in (False, True):
+        config = TeachersConfig(runs=("x/one", "x/two"), one_a_batch=one)
+        teaching = build_teaching(config, spec(8))
+        inputs = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+        answers = []
+        for step in range(400):
+            torch.manual_seed(step % 200)
+            answers.append(teaching.answers(inputs))
+        found[one] = torch.stack(answers)
+    torch.testing.assert_close(found[True][:200], found[True][200:], atol=0, rtol=0)
+    assert len(found[True].unique(dim=0)) == 2
+    torch.testing.assert_close(found[True].mean(dim=0), found[False][0], atol=0.02, rtol=0)
+
+
 @pytest.mark.parametrize("other", [spec(labels=("a", "c", "b")), spec(colour="bgr")])
 def test_what_answers_something_else_cannot_teach(runs, other):
     runs["one"] = RunPredictor("one", other, Colours(), None)
