@@ -100,7 +100,7 @@ def main() -> None:
             keys += groups
         wrong = Counter(one for one in found if one != wanted)
         print(f"| {label} | {told(right, groups)} | {json.dumps(dict(wrong)) if wrong else ''} |", flush=True)
-    print(f"| **all experts** | **{told(every, keys)} | |")
+    print(f"| **all experts** | {told(every, keys)} | |")
     every, keys = [], []
     for word in args.outside:
         name, _, path = word.partition("=")
@@ -113,7 +113,7 @@ def main() -> None:
         wrong = Counter(found[row] for row in kept if found[row] != NONE)
         print(f"| {name} | {told(right, groups)} | {json.dumps(dict(wrong)) if wrong else ''} |", flush=True)
     if every:
-        print(f"| **all from outside** | **{told(every, keys)} | |")
+        print(f"| **all from outside** | {told(every, keys)} | |")
 
 
 if __name__ == "__main__":

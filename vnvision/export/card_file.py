@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vnvision.errors import BundleError
 from vnvision.export.card import model_card
-from vnvision.export.result import NOT_RUN, GateResult
+from vnvision.export.result import BLIND_TO, NOT_RUN, GateResult
 from vnvision.records import BundleManifest, EvalReport, TargetRecord
 from vnvision.runtime.target import size_bytes
 
@@ -17,7 +17,7 @@ def card_of(root: str | Path) -> str:
     """``MODEL_CARD.md`` of a bundle, rendered anew from its manifest and report.
 
     For bundles whose targets or provenance were changed after export, and to see that a card says what its
-    bundle holds. What golden images could not reveal stands only in the card of the export itself.
+    bundle holds.
 
     Raises:
         BundleError: manifest or report cannot be read.
@@ -50,5 +50,6 @@ def _result(key: str, record: TargetRecord) -> GateResult:
         n=max(2, int(kept.get("n", 2))),
         top1_n=int(kept.get("top1_n", 0)),
         scale=kept.get("scale", 0.0),
+        blind_to=tuple(key.removeprefix(BLIND_TO) for key in kept if key.startswith(BLIND_TO)),
         **{name: kept[name] for name in names if name in kept},
     )

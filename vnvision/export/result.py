@@ -17,6 +17,10 @@ Precision = Literal["fp32", "fp16", "int8-weights", "int8"]
 RunBy = EngineName | Literal["coreml"]
 
 
+BLIND_TO = "blind_to: "
+"""How a bundle's figures name a fault that the golden images could not have revealed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How far a target may be from the original.
@@ -104,6 +108,7 @@ class GateResult(Record):
         figures = {name: getattr(self, name) for name in (*names, "dice")}
         figures |= {f"{name}_max_relative": value for name, value in self.further.items()}
         counts = {"n": float(self.n), "top1_n": float(self.top1_n), "scale": self.scale}
+        counts |= {f"{BLIND_TO}{fault}": 1.0 for fault in self.blind_to}
         return counts | {name: float(value) for name, value in figures.items() if value is not None}
 
     def require(self) -> None:

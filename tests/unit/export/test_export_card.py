@@ -9,6 +9,7 @@ from vnvision.data.describe import describe
 from vnvision.data.manifest import read_manifest
 from vnvision.evaluate.notes import SMALL
 from vnvision.export.card import model_card
+from vnvision.export.card_file import card_of
 from vnvision.export.card_text import DATA_NAMES, TEXT
 from vnvision.export.markdown import number, plain, table
 from vnvision.export.result import GateResult
@@ -198,6 +199,21 @@ def test_blind_spots_are_told():
     vi, en = halves(card(result=blind))
     assert "could not reveal: channel order swapped (RGB and BGR)." in en
     assert "đảo thứ tự kênh màu" in vi
+
+
+def test_blind_spots_stay_with_the_bundle(tmp_path):
+    """A card rendered from the bundle alone tells them too."""
+    blind = RESULT.model_copy(update={"blind_to": ("channel order swapped (RGB and BGR)",)})
+    record = TargetRecord(file="model.onnx", engine="onnxruntime", parity=blind.parity())
+    (tmp_path / "model.onnx").write_bytes(b"1")
+    BundleManifest(
+        name="leaf",
+        task=TASK,
+        targets={"onnx": record},
+        files=dict.fromkeys(("model.onnx", "golden.npz"), "0" * 64),
+        licences=Licences(weights="MIT"),
+    ).save(tmp_path / "manifest.json")
+    assert "could not reveal: channel order swapped (RGB and BGR)." in card_of(tmp_path)
 
 
 HOSTILE = "a|b\n# Owned\r\n<img src=x onerror=1> [x](javascript:1) `c` **d** \u202egnp \\| \x00"
