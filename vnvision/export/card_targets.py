@@ -39,7 +39,7 @@ def calibration_lines(manifest: BundleManifest, language: Language) -> Iterator[
     if rule is not None and rule.bound is None:
         yield text["nothing_answered"].format(risk=number(rule.risk, language))
     elif calibration.abstain_below is None:
-        yield text["never_abstains"]
+        yield text["answers_in_scope" if calibration.scope_file else "never_abstains"]
     else:
         yield text["abstains"].format(value=number(calibration.abstain_below, language))
     if rule is not None and rule.bound is not None:

@@ -40,6 +40,7 @@ TEXT: dict[Language, dict[str, str]] = {
         "temperature": "Nhiệt độ {value}, ước lượng trên {fitted} ({n} ảnh).",
         "uncalibrated": "Chưa hiệu chỉnh: điểm số không nên đọc như xác suất.",
         "abstains": 'Mô hình trả lời "không chắc" khi xác suất cao nhất dưới {value}.',
+        "answers_in_scope": "Không đặt ngưỡng từ chối: ảnh nào qua được bộ lọc đều có câu trả lời.",
         "never_abstains": "Không đặt ngưỡng từ chối: mô hình luôn đưa ra câu trả lời, kể cả với ảnh lạ.",
         "guarantee": "Cam kết khi chọn ngưỡng: trên dữ liệu cùng loại, câu trả lời đưa ra sai không quá "
         "{risk} (xác suất cam kết không đúng: {delta}); cận trên đo được {bound}, trả lời {coverage} số ảnh "
@@ -117,6 +118,7 @@ TEXT: dict[Language, dict[str, str]] = {
         "temperature": "Temperature {value}, fitted on {fitted} ({n} images).",
         "uncalibrated": "Not calibrated: scores should not be read as probabilities.",
         "abstains": 'The model answers "not sure" where its highest probability is below {value}.',
+        "answers_in_scope": "No abstention limit: what the gate lets through is always answered.",
         "never_abstains": "No abstention limit: the model always answers, strange pictures included.",
         "guarantee": "Promise the limit was chosen for: on data of the same kind at most {risk} of the "
         "answers given are wrong (probability that the promise fails: {delta}); bound reached {bound}, "

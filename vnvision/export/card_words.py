@@ -53,8 +53,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "data_country": "Country of origin: {country}",
         "data_changes": "Changes made: {changes}",
         "looks_title": "Looks at the test pictures",
-        "looks": "{set}: results on the test pictures were looked at {labels} times; {pictures} times the "
-        "pictures alone were used, without labels. The more looks, the more a result flatters.",
+        "looks": "{set}: looks at results on the test pictures: {labels}; at the pictures alone, without "
+        "labels: {pictures}. The more looks, the more a result flatters.",
         "looks_unknown": "Not recorded.",
         "cost": "Time, energy and size",
         "trained": "Training: {seconds} seconds (about {minutes} minutes) on {cores} cores ({device}).",

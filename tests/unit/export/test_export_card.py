@@ -158,6 +158,14 @@ def test_without_a_report_nothing_is_claimed():
     assert "Not stated. Whoever exports" in en
 
 
+def test_a_gate_without_an_abstention_limit():
+    gate = Calibration(scope_file="scope.npz", scope_sha256="0" * 64)
+    vi, en = halves(card(calibration=gate))
+    assert "what the gate lets through is always answered" in en
+    assert "ảnh nào qua được bộ lọc đều có câu trả lời" in vi
+    assert "strange pictures included" not in en
+
+
 def test_calibration_abstention_and_points_are_told():
     calibration = Calibration(
         temperatures=(1.25,),
