@@ -3,5 +3,5 @@
 . "$(dirname "$0")/common.sh"
 $PYTHON datasets/busi/prepare.py "$VNVISION_DATA/med/busi" --out out/busi
 teachers breast training/configs/classify/busi.yaml
-expert breast training/configs/classify/busi.yaml "$(taught breast)" "$@"
+expert breast training/configs/classify/busi.yaml "$(taught breast)" logit_adjust=0.5 "$@"
 ship breast out/busi/manifest.csv

@@ -29,6 +29,25 @@ def class_weights(targets: np.ndarray, n_classes: int, power: float = 1.0) -> np
     return _scaled(counts, power)
 
 
+def log_prior(targets: np.ndarray, n_classes: int) -> np.ndarray:
+    """Logarithm of each class's share of the labelled examples; a class without any counts as one example.
+
+    Args:
+        targets: (N,) class indices, -1 unknown.
+        n_classes: C.
+
+    Returns:
+        (C,) float64, all below or equal to 0.
+
+    Raises:
+        DataError: targets of another shape or with values out of range.
+    """
+    if np.ndim(targets) != 1:
+        raise DataError("targets", expected="(N,)", got=str(np.shape(targets)))
+    counts = np.maximum(_counts(targets, n_classes, 1.0), 1.0)
+    return np.log(counts / counts.sum())  # type: ignore[no-any-return]
+
+
 def sample_weights(targets: np.ndarray, n_classes: int, power: float = 1.0) -> np.ndarray:
     """Weight of each example, for a weighted sampler: 1 on average over the labelled ones, 0 for unknown.
 

@@ -19,6 +19,7 @@ def build_task(
     label_smoothing: float = 0.0,
     class_weights: np.ndarray | None = None,
     teaching: Teaching | None = None,
+    log_prior: np.ndarray | None = None,
 ) -> Task:
     """The task of a spec.
 
@@ -27,7 +28,11 @@ def build_task(
     """
     if spec.kind == "classification":
         return ClassificationTask(
-            spec, label_smoothing=label_smoothing, class_weights=class_weights, teaching=teaching
+            spec,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            teaching=teaching,
+            log_prior=log_prior,
         )
     if teaching is not None:
         raise ConfigError(f"{spec.kind} training takes no teachers of this kind", fix="leave out distill")

@@ -39,6 +39,9 @@ class ClassificationTask:
         label_smoothing: see ``soft_cross_entropy``.
         class_weights: (C,) or None.
         teaching: what else to learn from; it is asked for every batch that learns.
+        log_prior: (C,) added to the outputs while learning only, so that what is left when deployed answers
+            as if the classes were as frequent as one another (logit adjustment, Menon et al. 2021, equation
+            10). Teachers answer with the data's own shares, so it is added for them too.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class ClassificationTask:
         label_smoothing: float = 0.0,
         class_weights: np.ndarray | None = None,
         teaching: Teaching | None = None,
+        log_prior: np.ndarray | None = None,
     ) -> None:
         self.spec, self.teaching = spec, teaching
+        self.log_prior = None if log_prior is None else torch.as_tensor(log_prior, dtype=torch.float32)
         self.label_smoothing = label_smoothing
         self.class_weights = (
             None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
@@ -72,12 +77,13 @@ class ClassificationTask:
         """See ``Task.step``."""
         output = model(batch.inputs)
         weights = None if self.class_weights is None else self.class_weights.to(output.device)
+        learning = output if self.log_prior is None else output + self.log_prior.to(output.device)
         loss = soft_cross_entropy(
-            output, batch.targets, label_smoothing=self.label_smoothing, class_weights=weights
+            learning, batch.targets, label_smoothing=self.label_smoothing, class_weights=weights
         )
         if (teaching := self.teaching) is not None:
             answers = teaching.answers(batch.inputs)
-            taught = soft_label_loss(output, answers, temperature=teaching.temperature)
+            taught = soft_label_loss(learning, answers, temperature=teaching.temperature)
             loss = (1 - teaching.weight) * loss + teaching.weight * taught
         return {"loss": loss, "output": output}
 

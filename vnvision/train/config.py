@@ -112,6 +112,9 @@ class TrainConfig(Record):
         default=None, description="classifiers: other runs to learn from; faces have embedding.distill"
     )
     balance: Literal["none", "sampler", "loss"] = "none"
+    logit_adjust: float = Field(
+        default=0.0, ge=0, le=2, description="classification: 1 aims at balanced accuracy, 0.5 half the way"
+    )
     sync_bn: bool = Field(default=True, description="share BatchNorm statistics between GPUs")
     ema: float | None = Field(default=None, gt=0, lt=1)
 
@@ -200,6 +203,8 @@ class TrainConfig(Record):
             raise ValueError(f"{' and '.join(set_)} belong to classifiers")
         if self.dense and self.geometry == "strips":
             raise ValueError(f"geometry: strips cuts objects in two; {self.task} takes letterbox")
+        if self.logit_adjust and self.task != "classification":
+            raise ValueError("logit_adjust belongs to task: classification")
         if self.distill is not None:
             self._check_distill()
         if self.embedding is not None:

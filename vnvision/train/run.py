@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from vnvision import atomic
 from vnvision.data.manifest import Manifest
-from vnvision.data.sampling import class_weights
+from vnvision.data.sampling import class_weights, log_prior
 from vnvision.errors import ConfigError, ModelError
 from vnvision.imaging import Preprocessor
 from vnvision.losses.partial_fc import PartialFC
@@ -144,11 +144,13 @@ def _task(config: TrainConfig, spec: TaskSpec, train_part: Part, criterion: Part
     if config.embedding is None:
         balanced = config.balance == "loss"
         weights = class_weights(train_part.raw, len(spec.labels)) if balanced else None
+        tau = config.logit_adjust
         return build_task(
             spec,
             label_smoothing=config.label_smoothing,
             class_weights=weights,
             teaching=build_teaching(config.distill, spec),
+            log_prior=tau * log_prior(train_part.raw, len(spec.labels)) if tau else None,
         )
     distill = config.embedding.distill
     start = None

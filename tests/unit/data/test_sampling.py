@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
-from vnvision.data.sampling import class_weights, sample_weights
+from vnvision.data.sampling import class_weights, log_prior, sample_weights
 from vnvision.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -65,3 +65,10 @@ def test_wrong_targets(targets: np.ndarray, power: float, part: str) -> None:
     for weigh in (class_weights, sample_weights):
         with pytest.raises(DataError, match=part):
             weigh(targets, 4, power)
+
+
+def test_the_log_prior_is_of_labelled_examples():
+    found = log_prior(np.array([0, 0, 0, 1, -1]), 3)
+    np.testing.assert_allclose(np.exp(found), [0.6, 0.2, 0.2])
+    with pytest.raises(DataError, match=r"expected \(N,\), got \(2, 2\)"):
+        log_prior(np.zeros((2, 2), int), 2)

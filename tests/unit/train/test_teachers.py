@@ -82,6 +82,28 @@ def test_labels_and_teacher_share_the_weight():
     assert loss.item() == pytest.approx(0.75 * labels.item() + 0.25 * taught.item(), rel=1e-6)
 
 
+def test_logit_adjustment_leaves_what_balanced_classes_would_give():
+    """No picture tells anything, nine of ten are of the first class: adjusted, neither class is preferred."""
+    targets = torch.eye(2)[[0] * 9 + [1]]
+    batch = Batch(torch.zeros(10, 3, 8, 8), targets, torch.ones(10, 2))
+    prior = np.log([0.9, 0.1])
+    teaching = Teaching(lambda x: torch.tensor([[0.9, 0.1]]).expand(10, 2), 0.5, 1.0)
+    for tau, share in ((0.0, 0.9), (1.0, 0.5)):
+        task = build_task(spec(labels=("a", "b")), log_prior=tau * prior, teaching=teaching)
+        logits = torch.zeros(2, requires_grad=True)
+        optimiser = torch.optim.LBFGS([logits], max_iter=50)
+
+        def loss(task=task, logits=logits, optimiser=optimiser):
+            optimiser.zero_grad()
+            found = task.step(lambda x: logits.expand(10, 2), batch)
+            found["loss"].backward()
+            assert found["output"].detach().allclose(logits.detach().expand(10, 2))
+            return found["loss"]
+
+        optimiser.step(loss)
+        assert torch.softmax(logits.detach(), 0)[0].item() == pytest.approx(share, abs=1e-3)
+
+
 def test_the_mean_answer_of_all_teachers_each_at_its_size_and_with_its_own_normalisation(runs):
     small, large = Colours(), Colours()
     runs["one"] = RunPredictor("one", spec(8), small, None)
@@ -147,6 +169,11 @@ def test_only_classifiers_take_teachers():
 def test_wrong_configurations(changes, words):
     with pytest.raises(ConfigError, match=words):
         load_config({"data": "m.csv", "distill": {"runs": ["a"]}} | changes)
+
+
+def test_logit_adjustment_is_for_exclusive_classes():
+    with pytest.raises(ConfigError, match="logit_adjust belongs to task: classification"):
+        load_config({"data": "m.csv", "task": "multilabel", "logit_adjust": 0.5})
 
 
 def test_flips_are_averaged_as_deployed():
