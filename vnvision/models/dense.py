@@ -6,6 +6,7 @@ Decoders are segmentation-models-pytorch's: ``unet`` (Ronneberger et al. 2015) a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,6 +18,7 @@ from vnvision.models.backbone import build_backbone
 
 Decoder = Literal["unet", "fpn"]
 FPN_STRIDE_PX = 4
+LEAST_DEPTH, MOST_DEPTH = 3, 5
 _UNET_CHANNELS = (128, 64, 48, 32, 16)
 _PYRAMID_CHANNELS, _HEAD_CHANNELS = 128, 64
 _RARE = -4.6  # the logit of 0.01: most cells hold nothing (Lin et al. 2017, "Focal Loss", section 4.1)
@@ -63,7 +65,13 @@ class CentreHead(nn.Module):
 
 
 def build_segmenter(
-    backbone: str, n_labels: int, *, weights: str, decoder: Decoder = "unet", norm: str = "batch"
+    backbone: str,
+    n_labels: int,
+    *,
+    weights: str,
+    decoder: Decoder = "unet",
+    norm: str = "batch",
+    encoder_depth: int = MOST_DEPTH,
 ) -> DenseNet:
     """A segmentation network: planes (N, n_labels, h, w) of logits.
 
@@ -73,6 +81,8 @@ def build_segmenter(
         weights: as for ``build_backbone``; for the encoder alone.
         decoder: ``unet`` or ``fpn``.
         norm: only ``batch``.
+        encoder_depth: feature maps that a ``unet`` reads, 3 to 5, the last at a stride of two to that power.
+            What only makes coarser ones is left out: of EfficientNet-Lite0's 3 million weights two at 4.
 
     Raises:
         ConfigError: the backbone gives no feature maps at strides 2 to 32, or an option does not apply.
@@ -81,9 +91,19 @@ def build_segmenter(
     import segmentation_models_pytorch as smp
 
     _only_batch_norm(norm)
+    if not LEAST_DEPTH <= encoder_depth <= MOST_DEPTH:
+        raise ConfigError(f"encoder_depth is from {LEAST_DEPTH} to {MOST_DEPTH}", got=str(encoder_depth))
+    if decoder != "unet" and encoder_depth != MOST_DEPTH:
+        raise ConfigError(f"the decoder {decoder} reads all {MOST_DEPTH} feature maps", fix="decoder: unet")
     name = _timm_name(backbone)
     if decoder == "unet":
-        whole = smp.Unet(name, encoder_weights=None, decoder_channels=_UNET_CHANNELS, classes=n_labels)
+        whole = smp.Unet(
+            name,
+            encoder_weights=None,
+            encoder_depth=encoder_depth,
+            decoder_channels=_UNET_CHANNELS[-encoder_depth:],
+            classes=n_labels,
+        )
     else:
         whole = smp.FPN(
             name,
@@ -93,6 +113,7 @@ def build_segmenter(
             classes=n_labels,
             upsampling=1,
         )
+    _drop_unread(whole.encoder)
     _load_encoder(whole.encoder, backbone, weights)
     return DenseNet(whole.encoder, whole.decoder, whole.segmentation_head)
 
@@ -124,6 +145,14 @@ def _timm_name(backbone: str) -> str:
             fix="use a network of the EfficientNet, MobileNet or ResNet family",
         )
     return f"tu-{backbone}"
+
+
+def _drop_unread(encoder: nn.Module) -> None:
+    """timm prunes most networks behind the last map that is read, but keeps all blocks of an EfficientNet."""
+    last = encoder.model.feature_info.module_name()[-1]  # type: ignore[union-attr,operator]
+    stage = re.fullmatch(r"blocks\.(\d+)", last)
+    if stage is not None:
+        encoder.model.blocks = encoder.model.blocks[: int(stage[1]) + 1]  # type: ignore[union-attr,operator,index]
 
 
 def _load_encoder(encoder: nn.Module, backbone: str, weights: str) -> None:

@@ -83,6 +83,12 @@ class TrainConfig(Record):
     )
     weights: str = "offline"
     decoder: Literal["unet", "fpn"] = Field(default="unet", description="segmentation; detection is on fpn")
+    encoder_depth: int = Field(
+        default=5,
+        ge=3,
+        le=5,
+        description="segmentation with unet: feature maps read; 4 leaves off the one at stride 32",
+    )
     norm: Literal["batch", "group"] = "batch"
     drop_rate: float = Field(default=0.2, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
@@ -201,6 +207,8 @@ class TrainConfig(Record):
         own = {"cut": self.cut, "lesions": self.lesions}
         if not classifies and (set_ := [name for name, value in own.items() if value is not None]):
             raise ValueError(f"{' and '.join(set_)} belong to classifiers")
+        if self.encoder_depth != 5 and (self.task != "segmentation" or self.decoder != "unet"):
+            raise ValueError("encoder_depth belongs to task: segmentation with decoder: unet")
         if self.dense and self.geometry == "strips":
             raise ValueError(f"geometry: strips cuts objects in two; {self.task} takes letterbox")
         if self.logit_adjust and self.task != "classification":

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from vnvision.models import build_backbone, build_detector, build_embedder, build_segmenter
+from vnvision.models.dense import MOST_DEPTH
 from vnvision.models.quantised import QuantOptions, quantise
 from vnvision.spec import TaskSpec
 from vnvision.train.embedding_config import QatConfig
@@ -26,7 +27,14 @@ def build_network(
     """
     backbone, norm, n_labels = config["backbone"], config["norm"], len(spec.labels)
     if spec.kind == "segmentation":
-        return build_segmenter(backbone, n_labels, weights=weights, decoder=config["decoder"], norm=norm)
+        return build_segmenter(
+            backbone,
+            n_labels,
+            weights=weights,
+            decoder=config["decoder"],
+            norm=norm,
+            encoder_depth=config.get("encoder_depth", MOST_DEPTH),
+        )
     if spec.kind == "detection":
         return build_detector(backbone, n_labels, weights=weights, norm=norm)
     if spec.kind == "embedding":

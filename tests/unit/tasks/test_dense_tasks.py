@@ -9,6 +9,7 @@ from vnvision.errors import ConfigError
 from vnvision.models import StagedNet, build_detector, build_segmenter
 from vnvision.spec import BoxSpec, Label, PreprocessSpec, TaskSpec
 from vnvision.tasks import Batch, DetectionTask, SegmentationTask, build_task
+from vnvision.train.config import load_config
 
 BACKBONE = "test_efficientnet"
 
@@ -116,7 +117,30 @@ def test_the_encoder_freezes_and_the_rest_learns():
     torch.testing.assert_close(staged(staged.frozen(x)), staged.net(x))
 
 
+@pytest.mark.parametrize("backbone", [BACKBONE, "resnet18"])
+def test_a_shallower_encoder_answers_at_the_same_size_and_every_weight_learns(backbone):
+    pictures = torch.randn(2, 3, 64, 96)
+    whole = build_segmenter(backbone, 2, weights="none")
+    for depth in (3, 4):
+        net = build_segmenter(backbone, 2, weights="none", encoder_depth=depth)
+        planes = net(pictures)
+        assert planes.shape == whole(pictures).shape
+        planes.sum().backward()
+        assert all(p.grad is not None for p in net.parameters())
+        assert len(list(net.parameters())) < len(list(whole.parameters()))
+
+
+@pytest.mark.parametrize("task", [{}, {"task": "detection"}, {"task": "segmentation", "decoder": "fpn"}])
+def test_encoder_depth_is_for_unets(task):
+    with pytest.raises(ConfigError, match="encoder_depth belongs to task: segmentation with decoder: unet"):
+        load_config({"data": "m.csv", "encoder_depth": 4, "labels": [{"id": "a"}, {"id": "b"}], **task})
+    with pytest.raises(ConfigError, match="the decoder fpn reads all 5 feature maps"):
+        build_segmenter(BACKBONE, 2, weights="none", decoder="fpn", encoder_depth=4)
+
+
 def test_networks_that_cannot_be_built():
+    with pytest.raises(ConfigError, match="encoder_depth is from 3 to 5"):
+        build_segmenter(BACKBONE, 2, weights="none", encoder_depth=6)
     with pytest.raises(ConfigError, match="unknown backbone 'nothing'"):
         build_segmenter("nothing", 2, weights="none")
     with pytest.raises(ConfigError, match="cannot be an encoder"):
