@@ -112,7 +112,8 @@ class Judge:
             fitted_on=self.split,
             manifest_sha256=self.part.sha256,
         )
-        return after.model_copy(update={"scope_file": before.scope_file, "scope_sha256": before.scope_sha256})
+        kept = {name: getattr(before, name) for name in ("scope_file", "scope_sha256", "lesions")}
+        return after.model_copy(update=kept)
 
     def points(
         self, before: Sequence[OperatingPoint], found: np.ndarray | None

@@ -23,6 +23,7 @@ _LEAF_CHROMA = 14.0  # how far from the paper's colour: grey soil and shadows st
 _PAPER = (60.0, 25.0, 0.05)  # lightness from, chroma to, share of the crop from
 _LEAST_GREEN = 0.02  # share of the crop: with less green there is no leaf to compare with
 _TURN_DEG = 16.0  # a lesion's hue is redder than the leaf's green by this, or
+_PURPLE_DEG = -60.0  # but not beyond purple: blue and cyan are glints of the sky
 _DARK = 0.55  # its lightness is below this share of the leaf's, and it is less green
 _RIM = 1 / 112  # share of the crop's side that is cut off along the outline: mixed pixels and shadow
 
@@ -31,8 +32,8 @@ def lesion_share(crop: np.ndarray, spec: PreprocessSpec) -> float | None:
     """Share of the leaf's area whose colour is not its own green, 0 to 1; None where no green leaf is seen.
 
     The leaf is what has another colour than the paper under it, holes filled; its green the median hue of its
-    green pixels. A pixel is a lesion where its hue is 16 degrees nearer to red, or where it is dark and has
-    lost half of its colour (CIE L*a*b* of sRGB, hue angle ``atan2(b*, a*)``).
+    green pixels. A pixel is a lesion where its hue is 16 degrees nearer to red, purple at most, or where it is
+    dark and has lost half of its colour (CIE L*a*b* of sRGB, hue angle ``atan2(b*, a*)``).
 
     Args:
         crop: (h, w, C) as ``Preprocessor.geometry`` gives it.
@@ -52,7 +53,7 @@ def lesion_share(crop: np.ndarray, spec: PreprocessSpec) -> float | None:
     if not own.any():
         return None
     own_hue, own_light, own_chroma = (float(np.median(plane[own])) for plane in (hue, light, chroma))
-    turned = (own_hue - hue > _TURN_DEG) & (chroma > _LEAF_CHROMA / 2)
+    turned = (own_hue - hue > _TURN_DEG) & (hue > _PURPLE_DEG) & (chroma > _LEAF_CHROMA / 2)
     dark = (light < _DARK * own_light) & (chroma < own_chroma / 2)
     return float((leaf & (turned | dark)).sum() / leaf.sum())
 
