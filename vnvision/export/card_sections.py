@@ -136,6 +136,11 @@ def _training_lines(told: Mapping[str, Any], language: Language) -> Iterator[str
             yield text["energy"].format(kj=number(joules / 1e3, language, 1))
         else:
             yield text["no_energy"]
+    teachers = told.get("teachers")
+    if isinstance(teachers, Mapping):
+        spent = teachers.get("train_seconds")
+        minutes = text["unknown"] if spent is None else number(spent / 60, language, 0)
+        yield text["teachers"].format(n=teachers.get("n", "?"), minutes=minutes)
 
 
 def _machine(machine: Any, language: Language) -> str:

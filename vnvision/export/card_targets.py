@@ -8,7 +8,7 @@ from vnvision.export.card_facts import metric_rows, split_words, target_rows
 from vnvision.export.card_text import FAULT_NAMES, TEXT
 from vnvision.export.markdown import bullets, localised, number, plain, short, table
 from vnvision.export.result import NOT_RUN, TOLERANCES, GateResult
-from vnvision.records import AbstentionRule, BundleManifest, Metric, OperatingPoint, TargetRecord
+from vnvision.records import AbstentionRule, BundleManifest, Calibration, Metric, OperatingPoint, TargetRecord
 from vnvision.report.phrases import Language, known_or, local
 from vnvision.runtime.target import DENSE
 
@@ -39,14 +39,24 @@ def calibration_lines(manifest: BundleManifest, language: Language) -> Iterator[
     if rule is not None and rule.bound is None:
         yield text["nothing_answered"].format(risk=number(rule.risk, language))
     elif calibration.abstain_below is None:
-        yield text["answers_in_scope" if calibration.scope_file else "never_abstains"]
+        yield text[_answers(calibration)]
     else:
         yield text["abstains"].format(value=number(calibration.abstain_below, language))
     if rule is not None and rule.bound is not None:
         yield _promise(rule, language)
     if calibration.scope_file:
         yield text["scope"].format(file=plain(calibration.scope_file))
+    if (lesions := calibration.lesions) is not None:
+        percent = number(100 * lesions.least_share, language, 2)
+        yield text["looks_healthy"].format(percent=percent, fitted=plain(lesions.fitted_on))
     yield from (_point(point, language) for point in first_target(manifest).operating_points)
+
+
+def _answers(calibration: Calibration) -> str:
+    """Key of what a model without an abstention limit answers."""
+    if calibration.lesions is not None:
+        return "no_limit"
+    return "answers_in_scope" if calibration.scope_file else "never_abstains"
 
 
 def _promise(rule: AbstentionRule, language: Language) -> str:

@@ -41,6 +41,9 @@ TEXT: dict[Language, dict[str, str]] = {
         "uncalibrated": "Chưa hiệu chỉnh: điểm số không nên đọc như xác suất.",
         "abstains": 'Mô hình trả lời "không chắc" khi xác suất cao nhất dưới {value}.',
         "answers_in_scope": "Không đặt ngưỡng từ chối: ảnh nào qua được bộ lọc đều có câu trả lời.",
+        "no_limit": "Không đặt ngưỡng từ chối theo xác suất.",
+        "looks_healthy": "Lá trông khỏe thì không trả lời: khi phần diện tích có màu khác màu xanh của "
+        "chính lá dưới {percent} % (ngưỡng chọn trên: {fitted}).",
         "never_abstains": "Không đặt ngưỡng từ chối: mô hình luôn đưa ra câu trả lời, kể cả với ảnh lạ.",
         "guarantee": "Cam kết khi chọn ngưỡng: trên dữ liệu cùng loại, câu trả lời đưa ra sai không quá "
         "{risk} (xác suất cam kết không đúng: {delta}); cận trên đo được {bound}, trả lời {coverage} số ảnh "
@@ -119,6 +122,9 @@ TEXT: dict[Language, dict[str, str]] = {
         "uncalibrated": "Not calibrated: scores should not be read as probabilities.",
         "abstains": 'The model answers "not sure" where its highest probability is below {value}.',
         "answers_in_scope": "No abstention limit: what the gate lets through is always answered.",
+        "no_limit": "No abstention limit by probability.",
+        "looks_healthy": "A leaf that looks healthy gets no answer: where less than {percent} % of its area "
+        "has another colour than its own green (limit chosen on: {fitted}).",
         "never_abstains": "No abstention limit: the model always answers, strange pictures included.",
         "guarantee": "Promise the limit was chosen for: on data of the same kind at most {risk} of the "
         "answers given are wrong (probability that the promise fails: {delta}); bound reached {bound}, "

@@ -27,6 +27,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "trained": "Huấn luyện: {seconds} giây (khoảng {minutes} phút) trên {cores} lõi ({device}).",
         "energy": "Điện năng khi huấn luyện: {kj} kJ, đọc từ bộ đếm của bộ xử lý.",
         "no_energy": "Điện năng khi huấn luyện: máy đó không cho đọc.",
+        "teachers": "Học thêm từ câu trả lời của {n} mạng khác (thời gian huấn luyện của chúng: {minutes} "
+        "phút). Các mạng đó đã thấy nhãn của ảnh thẩm định, nên số liệu trên ảnh thẩm định, kể cả nhiệt độ, "
+        "tốt hơn thực tế; số liệu trên ảnh kiểm tra thì không.",
         "size": "Độ lớn: {parameters} triệu tham số, {macs} tỉ phép nhân-cộng mỗi ảnh.",
         "size_alone": "Độ lớn: {parameters} triệu tham số.",
         "speed": "Chạy tệp {target} ({engine}, {precision}): {ms} mili giây một ảnh (trung vị), chưa tính "
@@ -60,6 +63,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "trained": "Training: {seconds} seconds (about {minutes} minutes) on {cores} cores ({device}).",
         "energy": "Energy to train: {kj} kJ, from the processor's own counters.",
         "no_energy": "Energy to train: not readable on that machine.",
+        "teachers": "Learnt from the answers of {n} further networks too (their training: {minutes} minutes), "
+        "which had seen validation labels: figures on validation pictures, the temperature's among them, "
+        "flatter; those on test pictures do not.",
         "size": "Size: {parameters} million parameters, {macs} billion multiply-accumulates a picture.",
         "size_alone": "Size: {parameters} million parameters.",
         "speed": "Running {target} ({engine}, {precision}): {ms} ms a picture (median), reading and "
@@ -91,6 +97,6 @@ PROVENANCE_NAMES: dict[str, dict[Language, str]] = {
 }
 ELSEWHERE = {
     "purpose", "card", "test_looks", "network", "domain", "hardware", "threads", "train_seconds",
-    "train_energy_joules",
+    "train_energy_joules", "teachers",
 }  # fmt: skip
 """Keys of provenance that the card says under headings of their own."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from vnvision.atomic import sha256_file
 from vnvision.data.manifest import Manifest
-from vnvision.errors import DataError, ModelError
+from vnvision.errors import DataError, ModelError, VnvisionError
 from vnvision.hub.cards import Card
 from vnvision.models.weights import OFFLINE
 from vnvision.records import EvalReport, Licences
@@ -54,9 +54,20 @@ def provenance(run: Path, config: Mapping[str, Any], card: Card | None, looks: P
         "train_seconds": round(state["progress"]["seconds"], 1),
         "train_energy_joules": state.get("energy_joules"),
     }
+    if config.get("distill"):
+        found["teachers"] = teachers_origin(config["distill"]["runs"])
     if card is not None and card.looks and looks is not None:
         found["test_looks"] = count_looks(looks, card.looks)
     return found
+
+
+def teachers_origin(runs: Sequence[str]) -> dict[str, Any]:
+    """How many networks taught this one, in how many seconds; None for seconds where a run is gone."""
+    try:
+        seconds = [float(read_state(Path(run))["progress"]["seconds"]) for run in runs]
+    except (VnvisionError, KeyError):
+        return {"n": len(runs), "train_seconds": None}
+    return {"n": len(runs), "train_seconds": round(sum(seconds), 1)}
 
 
 def weights_origin(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,11 +117,12 @@ def count_looks(path: Path, sets: tuple[str, ...]) -> dict[str, Any]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows, header = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise DataError(f"cannot read {path}", got=str(exc)) from exc
     columns = ("date", "commit", "set", "split", "result", "why")
-    if rows and (missing := [name for name in columns if name not in rows[0]]):
+    if missing := [name for name in columns if name not in header]:
         raise DataError(f"{path} lacks columns", expected=", ".join(columns), got=f"no {', '.join(missing)}")
     found: dict[str, Any] = {}
     for name in sets:

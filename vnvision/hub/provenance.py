@@ -15,18 +15,21 @@ from vnvision.records import BundleManifest
 from vnvision.spec import explain
 
 MANIFEST = "manifest.json"
-UNSTATED = ("", "none", "not stated", "unknown", "n/a", "tbd")
+UNSTATED = ("", "none", "not stated", "noassertion", "unknown", "n/a", "tbd")
 FORBIDDEN = re.compile(
-    r"\bNC\b|non-?\s?commercial|\bA?GPL\b|\bSSPL\b|(research|evaluation|academic) (use )?only",
+    r"\bNC\b|(non-?|not for )\s?commercial|\bA?GPL(\b|v?\d)|\bSSPL"
+    r"|\b(research|evaluation|academic)( use| purposes?)? only",
     re.IGNORECASE,
 )
 """Terms under which no model of ours may ship."""
 
 _FOLDERS = (
     "work|home|root|tmp|var|usr|opt|mnt|srv|media|private|scratch|Users|Volumes|workspace|kaggle|content"
+    "|data|datasets|nfs|storage|gpfs"
 )
 MACHINE_PATH = re.compile(
     rf"(?<![\w./:~%-])/(?:{_FOLDERS})/[\w.@~+-]"  # /home/ann/x, and no URL or name inside a network
+    r"|(?<![\w./~-])~/[\w.@+-]|file:///?[\w.@~+-]"
     r"|(?<![A-Za-z0-9])[A-Za-z]:(?:\\{1,2}|/)(?!/)[\w.@~+-]"  # C:\x, also as JSON escapes it
     r"|(?<!\\)\\\\{1,3}[\w.-]+\\{1,2}[\w$.-]+\\"  # \\server\share\x
 )

@@ -32,8 +32,8 @@ def lesion_share(crop: np.ndarray, spec: PreprocessSpec) -> float | None:
     """Share of the leaf's area whose colour is not its own green, 0 to 1; None where no green leaf is seen.
 
     The leaf is what has another colour than the paper under it, holes filled; its green the median hue of its
-    green pixels. A pixel is a lesion where its hue is 16 degrees nearer to red, purple at most, or where it is
-    dark and has lost half of its colour (CIE L*a*b* of sRGB, hue angle ``atan2(b*, a*)``).
+    green pixels. A pixel is a lesion where its hue is 16 degrees nearer to red, purple at most, or where it
+    is dark and has lost half of its colour (CIE L*a*b* of sRGB, hue angle ``atan2(b*, a*)``).
 
     Args:
         crop: (h, w, C) as ``Preprocessor.geometry`` gives it.

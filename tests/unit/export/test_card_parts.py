@@ -52,6 +52,7 @@ def rendered(name: str, **changes) -> dict[str, str]:
         "card": own.model_dump(mode="json"), "domain": own.domain, "backbone": "tf_efficientnet_lite0",
         "weights": {"source": "wheel", "package": "x"}, "config": {"epochs": 3}, "commit": "0" * 12,
         "hardware": {"device": "x86_64", "cores": 2}, "train_seconds": 100.0,
+        "teachers": {"n": 3, "train_seconds": 1500.0},
         "refused": {"onnx-int8": "too far"},
         "network": {"parameters": 3_374_851, "macs": 385_000_000}, "layers_in_float": {"onnx": []},
         "export": {"onnx": "1.23", "machine": {"processor": "AMD EPYC", "cores": 2}},

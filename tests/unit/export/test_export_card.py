@@ -18,6 +18,7 @@ from vnvision.records import (
     Calibration,
     EvalReport,
     GroupRow,
+    LesionRule,
     Licences,
     Metric,
     OperatingPoint,
@@ -156,6 +157,14 @@ def test_without_a_report_nothing_is_claimed():
     assert "Not calibrated" in en
     assert "always answers" in en
     assert "Not stated. Whoever exports" in en
+
+
+def test_a_model_that_withholds_from_healthy_leaves_says_so():
+    vi, en = halves(card(calibration=Calibration(lesions=LesionRule(least_share=0.0015, fitted_on="blades"))))
+    assert "less than 0.15 % of its area has another colour" in en
+    assert "(limit chosen on: blades)" in en
+    assert "dưới 0,15 % (ngưỡng chọn trên: blades)" in vi
+    assert "always" not in en.split("Calibration and abstention")[1].split("###")[0]
 
 
 def test_a_gate_without_an_abstention_limit():

@@ -18,7 +18,7 @@ from vnvision.export.judge import Judge
 from vnvision.export.judge_faces import comparisons, judge_embeddings, points_again
 from vnvision.export.original import Original
 from vnvision.metrics.comparisons import tar_at_fmr
-from vnvision.records import Calibration, Judgement, Licences, Metric, OperatingPoint
+from vnvision.records import Calibration, Judgement, LesionRule, Licences, Metric, OperatingPoint
 from vnvision.runtime import load_bundle
 from vnvision.runtime.answers import unit_norm
 
@@ -118,6 +118,21 @@ def test_saturated_ranges_are_refused_or_skipped(export, field, tmp_path, monkey
     assert list(manifest.targets) == ["onnx", "openvino"]
     assert "disagrees" in manifest.provenance["refused"]["onnx-int8"]
     assert not (tmp_path / "bundle" / "onnx-int8").exists()
+
+
+def test_what_is_not_fitted_again_is_kept(field, net, task):
+    before = Calibration(
+        scope_file="scope.npz",
+        scope_sha256="0" * 64,
+        lesions=LesionRule(least_share=0.01),
+        temperatures=(9.0,),
+    )
+    judge = Judge(Original(net, task, "net"), field.judged)
+    rng = np.random.default_rng(0)
+    after = judge.calibration(before, rng.normal(size=(len(judge.part), len(task.labels))))
+    assert after.temperatures != before.temperatures
+    assert (after.scope_file, after.scope_sha256) == (before.scope_file, before.scope_sha256)
+    assert after.lesions == before.lesions
 
 
 def judgement(**changes) -> Judgement:

@@ -98,6 +98,23 @@ def test_looks_are_counted_by_set_and_kind(looks) -> None:
     assert found["sets"]["malaria"] == {"with_labels": 0, "pictures_only": 0, "looks": []}
 
 
+def test_teachers_are_counted_with_their_time(run, looks) -> None:
+    taught = CONFIG | {"distill": {"runs": [str(run), str(run)]}}
+    found = provenance(run, taught, card("bean"), looks)
+    assert found["teachers"] == {"n": 2, "train_seconds": 875.3}
+    gone = CONFIG | {"distill": {"runs": [str(run), "runs/gone"]}}
+    assert provenance(run, gone, card("bean"), looks)["teachers"] == {"n": 2, "train_seconds": None}
+    assert "teachers" not in provenance(run, CONFIG, card("bean"), looks)
+
+
+@pytest.mark.parametrize("text", ["", "a,b,c\n"])
+def test_a_count_without_rows_still_needs_its_columns(tmp_path, text) -> None:
+    path = tmp_path / "looks.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="lacks columns"):
+        count_looks(path, ("ibean",))
+
+
 def test_a_count_that_cannot_be_read_is_said(tmp_path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*none\.csv"):
         count_looks(tmp_path / "none.csv", ("ibean",))

@@ -77,6 +77,10 @@ def test_a_complete_manifest_has_no_problem() -> None:
         ({"domain": "face"}, "trained on face data"),
         ({"config__domain": "face"}, "trained on face data"),
         ({"config__weights": "/home/ann/x.pth"}, "machine path in manifest.json: /home/ann/x.pth"),
+        ({"config__weights": "/data/agri/x.pth"}, "machine path in manifest.json: /data/agri/x.pth"),
+        ({"config__weights": "/nfs/home/ann/x"}, "machine path in manifest.json: /nfs/home/ann/x"),
+        ({"config__weights": "~/x.pth"}, "machine path in manifest.json: ~/x.pth"),
+        ({"config__weights": "file:///srv/x"}, "machine path in manifest.json: file:///srv/x"),
         ({"config__teacher": "D:\\runs\\a"}, r"machine path in manifest.json: D:\\runs\\a"),
     ],
 )
@@ -95,6 +99,11 @@ def test_each_gap_is_one_problem(changes, problem) -> None:
         ("data", "non-commercial use", "licence of the training data does not allow shipping"),
         ("data", "GPL-3.0", "licence of the training data does not allow shipping"),
         ("data", "research use only", "licence of the training data does not allow shipping"),
+        ("data", "for research purposes only", "licence of the training data does not allow shipping"),
+        ("data", "not for commercial use", "licence of the training data does not allow shipping"),
+        ("data", "GPLv3", "licence of the training data does not allow shipping"),
+        ("code", "AGPLv3", "licence of the code does not allow shipping"),
+        ("data", "NOASSERTION", "licence of the training data is missing"),
         ("data", "", "licence of the training data is missing"),
     ],
 )

@@ -62,6 +62,17 @@ def test_planted_lesions_are_measured(colour, count, radius, light):
     assert lesion_share(taken(picture), SPEC) == pytest.approx(planted, rel=0.35)
 
 
+@pytest.mark.parametrize("glint", [(190, 205, 230), (100, 180, 170), (120, 160, 220)])
+def test_a_glint_of_the_sky_is_no_lesion(glint):
+    picture, _ = spots(blade(), glint, 5, 6)
+    assert lesion_share(taken(picture), SPEC) < 0.001
+
+
+def test_a_purple_spot_is_one():
+    picture, planted = spots(blade(), (96, 40, 84), 5, 6)
+    assert lesion_share(taken(picture), SPEC) == pytest.approx(planted, rel=0.35)
+
+
 def test_white_balance_and_compression_change_little():
     picture, planted = spots(blade(), BROWN, 5, 7)
     warm = taken(picture * [1.06, 1.0, 0.92])

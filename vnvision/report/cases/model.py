@@ -138,6 +138,8 @@ def _withheld(facts: ModelFacts, language: Language) -> str:
         parts.append(limit)
     if calibration.scope_file is not None:
         parts.append(say("withheld_scope", language))
+    if calibration.lesions is not None:
+        parts.append(say("withheld_healthy", language))
     return "; ".join(parts) or say("withheld_never", language)
 
 

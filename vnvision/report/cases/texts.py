@@ -156,6 +156,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "withheld_all": ("luôn luôn: không ngưỡng nào giữ được rủi ro", "always: no limit kept the risk"),
     "withheld_scope": ("khi ảnh khác loại đã học", "when the picture is unlike those it learned from"),
+    "withheld_healthy": ("khi lá trông khỏe", "when the leaf looks healthy"),
     "withheld_never": (
         "không bao giờ: bản này trả lời mọi ảnh",
         "never: this bundle answers every picture",
