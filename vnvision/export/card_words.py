@@ -63,9 +63,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "trained": "Training: {seconds} seconds (about {minutes} minutes) on {cores} cores ({device}).",
         "energy": "Energy to train: {kj} kJ, from the processor's own counters.",
         "no_energy": "Energy to train: not readable on that machine.",
-        "teachers": "Learnt from the answers of {n} further networks too (their training: {minutes} minutes), "
-        "which had seen validation labels: figures on validation pictures, the temperature's among them, "
-        "flatter; those on test pictures do not.",
+        "teachers": "Learnt from the answers of {n} further networks too (their training: {minutes} "
+        "minutes), which had seen validation labels: figures on validation pictures, the "
+        "temperature's among them, flatter; those on test pictures do not.",
         "size": "Size: {parameters} million parameters, {macs} billion multiply-accumulates a picture.",
         "size_alone": "Size: {parameters} million parameters.",
         "speed": "Running {target} ({engine}, {precision}): {ms} ms a picture (median), reading and "

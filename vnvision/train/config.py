@@ -213,6 +213,10 @@ class TrainConfig(Record):
             raise ValueError(f"geometry: strips cuts objects in two; {self.task} takes letterbox")
         if self.logit_adjust and self.task != "classification":
             raise ValueError("logit_adjust belongs to task: classification")
+        if self.logit_adjust and self.balance != "none":
+            raise ValueError(f"logit_adjust and balance: {self.balance} both balance the labels; take one")
+        if self.scope == "labels" and self.task != "classification":
+            raise ValueError("scope: labels belongs to task: classification")
         if self.distill is not None:
             self._check_distill()
         if self.embedding is not None:

@@ -176,6 +176,17 @@ def test_logit_adjustment_is_for_exclusive_classes():
         load_config({"data": "m.csv", "task": "multilabel", "logit_adjust": 0.5})
 
 
+@pytest.mark.parametrize("balance", ["sampler", "loss"])
+def test_logit_adjustment_is_not_added_to_another_balance(balance):
+    with pytest.raises(ConfigError, match=f"logit_adjust and balance: {balance} both balance"):
+        load_config({"data": "m.csv", "logit_adjust": 0.5, "balance": balance})
+
+
+def test_a_gate_a_label_is_for_exclusive_classes():
+    with pytest.raises(ConfigError, match="scope: labels belongs to task: classification"):
+        load_config({"data": "m.csv", "task": "multilabel", "scope": "labels"})
+
+
 def test_flips_are_averaged_as_deployed():
     class Left(torch.nn.Module):
         def forward(self, x):
