@@ -46,7 +46,7 @@ def export(
         str | None, typer.Option(help="the model's card, where its configuration names none")
     ] = None,
     lean: Annotated[
-        bool, typer.Option(help="for shipping: without the float original, with two golden pictures")
+        bool, typer.Option(help="for shipping: without the float original, with one golden picture")
     ] = False,
     sign: Annotated[
         Path | None, typer.Option(metavar="KEY", help="private key file, see vnvision models key")

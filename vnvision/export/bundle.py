@@ -36,7 +36,7 @@ from vnvision.records import (
     TargetRecord,
 )
 from vnvision.runtime.signature import sign_bundle
-from vnvision.runtime.target import DENSE, size_bytes
+from vnvision.runtime.target import size_bytes
 from vnvision.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def export_bundle(
         time_it: measure each target's time (see ``TargetRecord.p50_ms``); the bundle's bytes then differ from
             one export to the next.
         lean: for shipping: leave the float original out, once the other targets were proven against it, and
-            all but two golden pictures. Kits and further exports need the original.
+            all but one golden picture. Kits and further exports need the original.
         measure: evaluates the finished bundle's first target; its report takes the place of ``report``.
         sign: a private key's file, see ``runtime.signature``.
 
@@ -159,7 +159,7 @@ def export_bundle(
             maker.remove(chosen[key])
         if lean:
             checked = without_original(folder, ONNX_FILE, checked)
-            _carry_golden(folder, reference, most=1 if task.kind in DENSE else N_GOLDEN)
+            _carry_golden(folder, reference, most=N_GOLDEN)
         told = {**manifest.provenance, **maker.notes(refused)}
         manifest = manifest.model_copy(update={"targets": checked, "provenance": told})
         if measure is not None:

@@ -14,6 +14,11 @@ ALIGNED = 4
 """ONNX Runtime's fast convolution in integers takes input channels by fours."""
 
 
+def shared_zeros(n: int, dtype: np.dtype) -> str:
+    """Name of the zero points of all layers with as many channels: a tenth of a megabyte in Lite0."""
+    return f"zeros.{np.dtype(dtype).name}.{n}"
+
+
 class Sheet:
     """Nodes and constants of a graph as they are written.
 
@@ -104,7 +109,7 @@ class Sheet:
         parts = {
             f"{name}.integers": whole,
             f"{name}.steps": steps,
-            f"{name}.zeros": np.zeros(len(steps), whole.dtype),
+            shared_zeros(len(steps), whole.dtype): np.zeros(len(steps), whole.dtype),
         }
         self.arrays.update(parts)
         self.add("DequantizeLinear", list(parts), name, axis=axis)

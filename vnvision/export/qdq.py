@@ -12,6 +12,7 @@ import numpy as np
 
 from vnvision.errors import ExportError, MissingExtraError
 from vnvision.export.fold import fold_shapes
+from vnvision.export.int8_nodes import shared_zeros
 from vnvision.export.onnx import OPSET, _traced, write_graph
 from vnvision.export.reference import frozen_copy
 from vnvision.spec import TaskSpec
@@ -150,8 +151,11 @@ def _dequantised(graph: Any, node: Any, place: int, integers: np.ndarray, steps:
     from onnx import helper, numpy_helper
 
     name = f"{node.output[0]}.{'weight' if place == 1 else 'bias'}"
-    parts = {"integers": integers, "steps": steps, "zeros": np.zeros(len(steps), integers.dtype)}
+    zeros = shared_zeros(len(steps), integers.dtype)
+    parts = {f"{name}.integers": integers, f"{name}.steps": steps}
+    if all(item.name != zeros for item in graph.initializer):
+        graph.initializer.append(numpy_helper.from_array(np.zeros(len(steps), integers.dtype), zeros))
     for key, array in parts.items():
-        graph.initializer.append(numpy_helper.from_array(array, f"{name}.{key}"))
+        graph.initializer.append(numpy_helper.from_array(array, key))
     node.input[place] = name
-    return helper.make_node("DequantizeLinear", [f"{name}.{key}" for key in parts], [name], name, axis=0)
+    return helper.make_node("DequantizeLinear", [*parts, zeros], [name], name, axis=0)
