@@ -40,7 +40,8 @@ def hide_faces(
         image: (H, W, C) uint8 or uint16.
         faces: found in it.
         method: ``blur``, ``pixelate`` or ``fill``.
-        cells: squares across the shorter side of a head's box; None takes ``CELLS``.
+        cells: squares across the shorter side of a head's box, the part beyond the picture's edge counted;
+            None takes ``CELLS``.
 
     Returns:
         (H, W, C), of its own memory, the same dtype.
@@ -64,13 +65,14 @@ def hide_faces(
         )
     out, count = image.copy(), CELLS[method] if cells is None else cells
     for face in faces:
-        mask = head_mask(face, (image.shape[0], image.shape[1]))
+        outlines = _outlines(face, (image.shape[0], image.shape[1]))
+        mask = _painted(outlines, (image.shape[0], image.shape[1]))
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
             continue
         box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         inside = mask[box]
-        out[box][inside] = _drawn(out[box], method, count)[inside]
+        out[box][inside] = _drawn(out[box], method, count, _extent(outlines))[inside]
     return out
 
 
@@ -85,7 +87,11 @@ def head_mask(face: Face, size_px: tuple[int, int]) -> np.ndarray:
         face: found in a picture of this size.
         size_px: height and width of the picture.
     """
-    mask = np.zeros(size_px, np.uint8)
+    return _painted(_outlines(face, size_px), size_px)
+
+
+def _outlines(face: Face, size_px: tuple[int, int]) -> list[np.ndarray]:
+    """Polygons that hold the head, (N, 2) int32 each; they may leave the picture."""
     x0, y0, x1, y1 = face.box_xyxy_px
     width, height = x1 - x0, y1 - y0
     middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2 - _BOX_UP * height])
@@ -94,11 +100,24 @@ def head_mask(face: Face, size_px: tuple[int, int]) -> np.ndarray:
         to_crop = similarity(np.asarray(face.landmarks_px, np.float64), template())
         places = _circle() * np.array(HEAD_HALF) * _MARGIN + np.array(HEAD_CENTRE)
         back = np.linalg.inv(to_crop[:, :2])
-        _paint(mask, (places - to_crop[:, 2]) @ back.T)
-        _paint(mask, middle + _circle() * half)
+        found = [(places - to_crop[:, 2]) @ back.T, middle + _circle() * half]
     except (DataError, np.linalg.LinAlgError):
-        _paint(mask, middle + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]))
+        found = [middle + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])]
+    limit = 4.0 * max(size_px)  # OpenCV takes 16-bit shifts of whole numbers
+    return [np.rint(np.clip(outline, -limit, limit)).astype(np.int32) for outline in found]
+
+
+def _painted(outlines: Sequence[np.ndarray], size_px: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(size_px, np.uint8)
+    for outline in outlines:
+        cv2.fillPoly(mask, [outline], 1)
     return mask.astype(bool)
+
+
+def _extent(outlines: Sequence[np.ndarray]) -> tuple[int, int]:
+    """Width and height of the whole head in pixels, those beyond the picture too."""
+    width, height = np.ptp(np.concatenate(outlines), axis=0) + 1
+    return int(width), int(height)
 
 
 def _circle() -> np.ndarray:
@@ -106,26 +125,32 @@ def _circle() -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _paint(mask: np.ndarray, outline: np.ndarray) -> None:
-    limit = 4.0 * max(mask.shape)  # OpenCV takes 16-bit shifts of whole numbers
-    cv2.fillPoly(mask, [np.rint(np.clip(outline, -limit, limit)).astype(np.int32)], 1)
+def _drawn(part: np.ndarray, method: Method, cells: int, whole: tuple[int, int]) -> np.ndarray:
+    """(h, w, C): the visible box as it is drawn anew, in cells no smaller than those of the whole head.
 
-
-def _drawn(part: np.ndarray, method: Method, cells: int) -> np.ndarray:
-    """(h, w, C): the whole box as it is drawn anew."""
+    Args:
+        part: what of the head's box lies in the picture.
+        method: one of ``METHODS``.
+        cells: across the shorter side of the whole head.
+        whole: width and height of the whole head in pixels.
+    """
     height, width = part.shape[:2]
     if method == "fill":
         return np.full_like(part, np.iinfo(part.dtype).max // 2)
-    short = min(height, width)
-    size = (
-        max(1, min(width, round(cells * width / short))),
-        max(1, min(height, round(cells * height / short))),
-    )
+    short = min(whole)
+    size = _whole_cells(width, whole[0], cells, short), _whole_cells(height, whole[1], cells, short)
     few = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     if method == "pixelate":
         big = cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST)
     else:
         big = cv2.resize(few, (width, height), interpolation=cv2.INTER_LINEAR)
-        big = cv2.GaussianBlur(big, (0, 0), max(0.5, _BLUR * short / cells))
+        if size != (1, 1):  # one colour stays one
+            big = cv2.GaussianBlur(big, (0, 0), max(0.5, _BLUR * short / cells))
     drawn: np.ndarray = big.reshape(part.shape)
     return drawn
+
+
+def _whole_cells(visible: int, extent: int, cells: int, short: int) -> int:
+    """How many cells of the whole head fit into the visible side; 1 where not even one does."""
+    across = round(cells * extent / short)
+    return max(1, min(visible, across * visible // extent))

@@ -126,6 +126,40 @@ def test_a_face_across_the_edge_and_one_outside():
     assert (hide_faces(image, [face_at(900, 900)], "fill") == image).all()
 
 
+def runs(row):
+    """Lengths of the stretches of one colour in a row (W, C)."""
+    ends = np.flatnonzero((row[1:] != row[:-1]).any(axis=-1)) + 1
+    return np.diff([0, *ends, len(row)])
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.9])
+@pytest.mark.parametrize("beyond", [0.3, 0.5, 0.7, 0.9])
+def test_squares_at_the_edge_are_no_smaller_than_inside(scale, beyond):
+    image, inside = noise(400, 400), face_at(120, 120, scale)
+    columns = np.flatnonzero(head_mask(inside, (400, 400)).any(0))
+    cut = columns[0] + round(beyond * len(columns))
+    least = min(runs(hide_faces(image, [inside], "pixelate")[120 + round(60 * scale), columns]))
+    out = hide_faces(image[:, cut:], [face_at(120 - cut, 120, scale)], "pixelate")
+    row = out[120 + round(60 * scale), : columns[-1] + 1 - cut]
+    assert min(runs(row)) >= min(least, len(row))
+
+
+@pytest.mark.parametrize("beyond", [0.5, 0.8])
+@pytest.mark.parametrize("side", ["left", "top"])
+def test_blur_at_the_edge_leaves_no_more_than_inside(beyond, side):
+    y, x = np.mgrid[:400, :400]
+    stripes = np.where((x // 10 + y // 10) % 2, 255, 0).astype(np.uint8)[:, :, None]
+    inside = face_at(120, 120, 0.9)
+    mask = head_mask(inside, (400, 400))
+    left = hide_faces(stripes, [inside], "blur")[mask].std()
+    across = np.flatnonzero(mask.any(0 if side == "left" else 1))
+    cut = int(across[0]) + round(beyond * len(across))
+    down, right = (0, cut) if side == "left" else (cut, 0)
+    part, half = stripes[down:, right:], face_at(120 - right, 120 - down, 0.9)
+    seen = head_mask(half, part.shape[:2])
+    assert hide_faces(part, [half], "blur")[seen].std() <= 1.2 * left + 1
+
+
 def test_wrong_words_and_arrays_are_said():
     with pytest.raises(ConfigError, match="blur, pixelate, fill") as caught:
         hide_faces(noise(), [], "smear")
