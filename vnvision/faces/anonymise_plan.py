@@ -53,12 +53,15 @@ def copies_planned(given: Sequence[Path], out: Path, replace: bool) -> list[tupl
 
 
 def _photos(given: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
-    """Each photo and its place under the folder of copies; what lies in that folder is no original."""
+    """Each photo and its place under the folder of copies, which is itself left out where it lies below."""
+    copies = out.resolve()
     for one in given:
         if not one.is_dir():
             yield one, Path(one.name)
             continue
+        below = one.resolve() in copies.parents
         for file in sorted(one.rglob("*")):
-            inside = out.resolve() in file.resolve().parents and out.resolve() != one.resolve()
-            if file.suffix.lower() in SUFFIXES and file.is_file() and not inside:
+            if below and copies in file.resolve().parents:
+                continue
+            if file.suffix.lower() in SUFFIXES and file.is_file():
                 yield file, file.relative_to(one)

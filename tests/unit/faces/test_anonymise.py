@@ -353,6 +353,13 @@ def test_copies_are_not_overwritten_unless_asked_and_are_no_originals(album):
     assert again == first
 
 
+def test_copies_may_go_to_a_folder_above_the_photos(album):
+    done = anonymise_faces(album / "wedding", out=album.parent, detectors=[Fixed(face_at(60, 60))])
+    assert [photo.out for photo in done.photos] == [str(album.parent / "a.png")]
+    with pytest.raises(ConfigError, match=r"a\.png is there already"):
+        anonymise_faces(album / "wedding", out=album, detectors=[Fixed(face_at(60, 60))])
+
+
 def test_two_photos_of_one_name_are_refused_before_anything_is_written(album, tmp_path):
     two = [album / "a.png", album / "wedding" / "a.png"]
     with pytest.raises(ConfigError, match=r"would both be written to .*a\.png") as caught:
