@@ -15,12 +15,25 @@ from vnvision.cli.predict import ENGINES
 from vnvision.cli.show import bar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vnvision.faces.anonymise import AnonymisedPhoto
+    from vnvision.faces.clusters_records import PhotoClusters
     from vnvision.faces.quality.texts import Language
 
 app = typer.Typer()
 
 Photos = Annotated[list[Path], typer.Argument(metavar="PATH...", help="photos or folders of photos")]
 Speech = Annotated[str, typer.Option(help="of the texts: vi or en")]
+SamePhoto = Annotated[
+    bool, typer.Option("--same-photo", help="one person may be in a photo twice: mirrors, collages")
+]
+KeepFaceless = Annotated[
+    bool, typer.Option("--keep-faceless", help="write photos without a face too, without their metadata")
+]
+Replace = Annotated[bool, typer.Option("--replace", help="overwrite copies that lie there already")]
+
+_SUMMARY = {"photos", "threshold", "people", "without_face", "unreadable", "copies"}
 
 
 @app.command("cluster")
@@ -29,9 +42,7 @@ def cluster(
     out: Annotated[Path, typer.Option(help="folder for clusters.csv, clusters.json and index.html")],
     threshold: Wanted = "fmr=1e-3",
     population: Population = None,
-    same_photo: Annotated[
-        bool, typer.Option("--same-photo", help="one person may be in a photo twice: mirrors, collages")
-    ] = False,
+    same_photo: SamePhoto = False,
     language: Speech = "vi",
     model: Model = None,
     engine: Engine = "auto",
@@ -57,19 +68,12 @@ def cluster(
             language=speech,
             progress=progress,
         )
-    many = sum(person.photos > 1 for person in found.people)
     for one in found.unreadable:
         print(one.problem, file=sys.stderr)
     if as_json:
-        kept = {"photos", "threshold", "people", "without_face", "unreadable", "copies"}
-        print(found.model_dump_json(include=kept))
+        print(found.model_dump_json(include=_SUMMARY))
     else:
-        counts = (found.photos, len(found.faces), len(found.people), many)
-        words = {
-            "vi": "{} ảnh, {} khuôn mặt, {} người, {} người có từ 2 ảnh",
-            "en": "photos: {}, faces: {}, people: {}, in 2 photos or more: {}",
-        }
-        print(words[speech].format(*counts))
+        print(_counted(found, speech))
         print(out / "index.html")
     if found.unreadable:
         raise typer.Exit(1)
@@ -80,12 +84,8 @@ def anonymise(
     paths: Photos,
     out: Annotated[Path, typer.Option(help="folder for the copies; originals are never touched")],
     method: Annotated[str, typer.Option(help="blur, pixelate or fill")] = "blur",
-    keep_faceless: Annotated[
-        bool, typer.Option("--keep-faceless", help="write photos without a face too, without their metadata")
-    ] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="overwrite copies that lie there already")
-    ] = False,
+    keep_faceless: KeepFaceless = False,
+    replace: Replace = False,
     language: Speech = "vi",
     engine: Engine = "auto",
     threads: Threads = None,
@@ -99,8 +99,7 @@ def anonymise(
     """
     from vnvision.faces import anonymise as job
 
-    speech = _language(language)
-    chosen = _engine(engine)
+    speech, chosen = _language(language), _engine(engine)
     with bar("hiding", quiet=quiet) as progress:
         done = job.anonymise_faces(
             paths,
@@ -114,18 +113,11 @@ def anonymise(
     for photo in done.photos:
         if as_json:
             print(photo.model_dump_json(exclude_none=True))
-        elif photo.status == "unreadable":
-            print(photo.problem, file=sys.stderr)
         else:
-            print(f"{photo.path}: {_hidden(photo.faces, photo.out, speech)}")
+            _tell(photo, speech)
+    if missed := [photo.path for photo in done.photos if photo.status == "no_face"]:
+        print(_not_hidden(missed, speech), file=sys.stderr)
     if not done.all_hidden:
-        missed = [photo.path for photo in done.photos if photo.status == "no_face"]
-        words = {
-            "vi": "KHÔNG thấy khuôn mặt, chưa che gì: {}; hãy tự xem lại",
-            "en": "NO face found, nothing is hidden: {}; look at them yourself",
-        }
-        if missed:
-            print(words[speech].format(", ".join(missed)), file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -211,6 +203,30 @@ def _engine(given: str) -> Any:
     if given not in ENGINES:
         raise ConfigError("unknown engine", expected=", ".join(ENGINES), got=given)
     return None if given == "auto" else given
+
+
+def _counted(found: PhotoClusters, language: Language) -> str:
+    words = {
+        "vi": "{} ảnh, {} khuôn mặt, {} người, {} người có từ 2 ảnh",
+        "en": "photos: {}, faces: {}, people: {}, in 2 photos or more: {}",
+    }
+    many = sum(person.photos > 1 for person in found.people)
+    return words[language].format(found.photos, len(found.faces), len(found.people), many)
+
+
+def _tell(photo: AnonymisedPhoto, language: Language) -> None:
+    if photo.status == "unreadable":
+        print(photo.problem, file=sys.stderr)
+    else:
+        print(f"{photo.path}: {_hidden(photo.faces, photo.out, language)}")
+
+
+def _not_hidden(missed: Sequence[str], language: Language) -> str:
+    words = {
+        "vi": "KHÔNG thấy khuôn mặt, chưa che gì: {}; hãy tự xem lại",
+        "en": "NO face found, nothing is hidden: {}; look at them yourself",
+    }
+    return words[language].format(", ".join(missed))
 
 
 def _hidden(faces: int, out: str | None, language: Language) -> str:

@@ -67,10 +67,6 @@ class AnonymisedPhotos(Record):
         """How many were hidden in all."""
         return sum(photo.faces for photo in self.photos)
 
-    def with_status(self, status: Status) -> tuple[AnonymisedPhoto, ...]:
-        """Photos that ended so."""
-        return tuple(photo for photo in self.photos if photo.status == status)
-
     @property
     def all_hidden(self) -> bool:
         """A face was found, and hidden, in every photo. Says nothing of faces that were not found."""

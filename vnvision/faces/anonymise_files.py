@@ -13,7 +13,6 @@ from vnvision.errors import DataError
 from vnvision.imaging.codecs.common import DECODER_ERRORS
 
 _JPEG_QUALITY = 95
-_TO_GREY = 3  # of Pillow's JPEG subsampling: not one of 0, 1, 2
 
 
 def encoded(image: np.ndarray, kind: str, original: bytes) -> bytes:

@@ -50,6 +50,21 @@ def hide_faces(
         ConfigError: another method, or fewer than 1 cell.
         DataError: another shape or dtype.
     """
+    _refuse_others(image, method, cells)
+    out, count = image.copy(), CELLS[method] if cells is None else cells
+    for face in faces:
+        outlines = _outlines(face, (image.shape[0], image.shape[1]))
+        mask = _painted(outlines, (image.shape[0], image.shape[1]))
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            continue
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        inside = mask[box]
+        out[box][inside] = _drawn(out[box], method, count, _extent(outlines))[inside]
+    return out
+
+
+def _refuse_others(image: np.ndarray, method: Method, cells: int | None) -> None:
     if method not in METHODS or (cells is not None and cells < 1):
         raise ConfigError(
             "faces cannot be hidden this way",
@@ -63,17 +78,6 @@ def hide_faces(
             expected="(H, W, C) uint8 or uint16",
             got=f"{image.shape} {image.dtype}",
         )
-    out, count = image.copy(), CELLS[method] if cells is None else cells
-    for face in faces:
-        outlines = _outlines(face, (image.shape[0], image.shape[1]))
-        mask = _painted(outlines, (image.shape[0], image.shape[1]))
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows):
-            continue
-        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        inside = mask[box]
-        out[box][inside] = _drawn(out[box], method, count, _extent(outlines))[inside]
-    return out
 
 
 def head_mask(face: Face, size_px: tuple[int, int]) -> np.ndarray:

@@ -94,11 +94,6 @@ class PhotoClusters(Record):
         """Faces that were found but too small to be told apart."""
         return sum(bool(face.left_out) for face in self.faces)
 
-    def of(self, person_id: str) -> tuple[ClusteredFace, ...]:
-        """A person's faces, nearest to their mean first."""
-        mine = [face for face in self.faces if face.person_id == person_id]
-        return tuple(sorted(mine, key=lambda face: (-(face.similarity or 0.0), face.path, face.face)))
-
     def table(self) -> str:
         """CSV with a byte order mark (for Excel), a row a face, boxes in pixels.
 

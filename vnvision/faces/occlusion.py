@@ -82,12 +82,6 @@ class FaceOcclusion(Record):
     eye_lightness: float | None = None
     why_unsure: str = ""
 
-    @property
-    def covered(self) -> bool | None:
-        """Whether anything is; None where that cannot be told."""
-        states = {self.mouth, self.eyes}
-        return True if "covered" in states else None if "unsure" in states else False
-
     def text(self, language: Language) -> str:
         """Both regions in words."""
         which = int(language == "en")

@@ -51,9 +51,13 @@ def _png(image):
     return cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
 
 
+def faces_of(found, person_id):
+    return [face for face in found.faces if face.person_id == person_id]
+
+
 def groups(found):
     return {
-        person.person_id: sorted({face.path for face in found.of(person.person_id)})
+        person.person_id: sorted({face.path for face in faces_of(found, person.person_id)})
         for person in found.people
     }
 
@@ -76,14 +80,14 @@ def test_similarities_are_cosines_to_the_mean_and_to_the_others(album):
     found = cluster_photos(album, threshold=0.5, engine=planted_engine())
     mine = {f"one-{photo}.png": template(1, photo) for photo in range(3)} | {"both.png": template(1, 7)}
     mean = np.mean(list(mine.values()), axis=0)
-    for face in found.of("person-001"):
+    for face in faces_of(found, "person-001"):
         own = mine[face.path]
         assert face.similarity == pytest.approx(float(own @ mean / np.linalg.norm(mean)), abs=1e-5)
         others = [float(own @ other) for path, other in mine.items() if path != face.path]
         assert face.to_others == pytest.approx(np.mean(others), abs=1e-5)
-    lone = found.of("person-003")[0]
+    (lone,) = faces_of(found, "person-003")
     assert (lone.similarity, lone.to_others) == (pytest.approx(1.0), None)
-    lowest = min(face.to_others for face in found.of("person-001"))
+    lowest = min(face.to_others for face in faces_of(found, "person-001"))
     assert found.people[0].lowest_to_others == lowest
 
 
