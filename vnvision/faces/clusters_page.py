@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from vnvision.errors import DataError
-from vnvision.faces.clusters_records import ClusteredFace, PhotoClusters, PhotoPerson
+from vnvision.faces.clusters_records import ClusteredFace, PhotoClusters, PhotoPerson, spelt
 from vnvision.faces.clusters_texts import TEXTS
 from vnvision.faces.pictures import as_rgb, decoded
 from vnvision.faces.quality import LIMITS
@@ -57,7 +57,7 @@ def page(found: PhotoClusters, root: Path, language: Language) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{_say('title', language)}</title><style>\n{css}</style></head>\n<body><main>\n"
-        + "\n".join(part for part in parts if part)
+        + spelt("\n".join(part for part in parts if part))
         + "\n</main></body></html>\n"
     )
 

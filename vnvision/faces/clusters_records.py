@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import PlainSerializer
 
 from vnvision.records import OperatingPoint
 from vnvision.spec import Record
@@ -12,6 +14,14 @@ from vnvision.spec import Record
 Left = Literal["", "too_small"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def spelt(text: str) -> str:
+    """Text that can be written: bytes of a file name that are no UTF-8 become ``\\udc..``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+Spelt = Annotated[str, PlainSerializer(spelt, when_used="json")]
 
 
 class ClusteredFace(Record):
@@ -29,7 +39,7 @@ class ClusteredFace(Record):
         copy_of: the photo that this one is a copy of, saved again or resized; empty where it is none.
     """
 
-    path: str
+    path: Spelt
     face: int
     box_xyxy_px: tuple[float, float, float, float]
     person_id: str = ""
@@ -37,7 +47,7 @@ class ClusteredFace(Record):
     to_others: float | None = None
     quality: float = 0.0
     left_out: Left = ""
-    copy_of: str = ""
+    copy_of: Spelt = ""
 
 
 class PhotoPerson(Record):
@@ -54,15 +64,15 @@ class PhotoPerson(Record):
     faces: int
     photos: int
     lowest_to_others: float | None
-    cover_path: str
+    cover_path: Spelt
     cover_face: int
 
 
 class PhotoProblem(Record):
     """A photo that could not be read, and why."""
 
-    path: str
-    problem: str
+    path: Spelt
+    problem: Spelt
 
 
 class PhotoClusters(Record):
@@ -85,7 +95,7 @@ class PhotoClusters(Record):
     model: str = ""
     people: tuple[PhotoPerson, ...] = ()
     faces: tuple[ClusteredFace, ...] = ()
-    without_face: tuple[str, ...] = ()
+    without_face: tuple[Spelt, ...] = ()
     unreadable: tuple[PhotoProblem, ...] = ()
     copies: int = 0
 
@@ -126,4 +136,5 @@ class PhotoClusters(Record):
 
 def plain_cell(text: str) -> str:
     """Text for a cell of a table: one that begins like a formula gets an apostrophe before it."""
+    text = spelt(text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -217,6 +220,30 @@ def test_equal_folders_give_equal_bytes(album, tmp_path):
 def test_a_name_like_a_formula_is_quoted_in_the_table(tmp_path):
     save(tmp_path / "a" / "=1+1.png", textured((1, 0)))
     assert "'=1+1.png" in cluster_photos(tmp_path / "a", threshold=0.5, engine=planted_engine()).table()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+def test_names_that_are_no_utf_8_are_written_as_their_bytes(tmp_path):
+    """In every place that a photo is named: a face, its cover, a copy, one without a face, one unreadable."""
+    save(tmp_path / "a" / "a.png", textured((1, 0)))
+    inside = os.fsencode(tmp_path / "a")
+    for name, file in ((b"/\xe9.jpg", "a.png"), (b"/\xea.jpg", "a.png")):
+        Path(os.fsdecode(inside + name)).write_bytes((tmp_path / "a" / file).read_bytes())
+    (tmp_path / "a" / "a.png").unlink()
+    Path(os.fsdecode(inside + b"/w\xe9.jpg")).write_bytes(_png(_faceless()))
+    Path(os.fsdecode(inside + b"/broken\xe9.jpg")).write_bytes(b"\xff\xd8\xff not a picture")
+    found = cluster_photos(tmp_path / "a", threshold=0.5, out=tmp_path / "out", engine=planted_engine())
+    assert [os.fsencode(face.path) for face in found.faces] == [b"\xe9.jpg", b"\xea.jpg"]
+    text = {file.name: file.read_bytes().decode("utf-8-sig") for file in (tmp_path / "out").iterdir()}
+    rows = list(csv.DictReader(io.StringIO(text["clusters.csv"])))
+    named = [("\\udce9.jpg", ""), ("\\udcea.jpg", "\\udce9.jpg")]
+    assert [(row["path"], row["copy_of"]) for row in rows] == named
+    read = json.loads(text["clusters.json"])
+    assert [(face["path"], face["copy_of"]) for face in read["faces"]] == named
+    assert (read["people"][0]["cover_path"], read["without_face"]) == ("\\udce9.jpg", ["w\\udce9.jpg"])
+    assert read["unreadable"][0]["path"] == "broken\\udce9.jpg"
+    assert "<span>\\udce9.jpg</span>" in text["index.html"]
+    assert text["index.html"].count("<img ") == 1  # the photo itself is found by its name
 
 
 def test_progress_ends_at_the_number_of_photos(album):
