@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def find_duplicates(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Duplicates:
-    """Near-duplicates of a folder of pictures (all below it), or of the rows of a manifest.
+    """Near-duplicates of a folder of pictures (all below it, linked folders too), or of a manifest's rows.
 
     See ``vnvision.data.neardup`` for what counts as one. A picture that cannot be read is reported, and the
     search goes on without it.
@@ -116,9 +117,7 @@ def write_duplicates(found: Duplicates, out: str | Path) -> Path:
 def _listed(source: Path) -> tuple[list[str], list[Path]]:
     """What pictures are called, and where they lie."""
     if source.is_dir():
-        files = sorted(
-            path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
-        )
+        files = sorted(_below(source))
         if not files:
             raise DataError(f"no pictures in {source}", expected=f"files ending in {_some(SUFFIXES)}")
         return [path.relative_to(source).as_posix() for path in files], files
@@ -131,6 +130,22 @@ def _listed(source: Path) -> tuple[list[str], list[Path]]:
     table = read_manifest(source)
     rows = {row.path: table.file(row) for row in table.rows}
     return list(rows), list(rows.values())
+
+
+def _below(source: Path) -> Iterator[Path]:
+    """Pictures of a folder and of folders linked into it; each folder once, under its own name first."""
+    starts, visited = [source], set[Path]()
+    for start in starts:  # grows by the links that are met
+        for place, folders, names in os.walk(start):
+            here, real = Path(place), Path(place).resolve()
+            if real in visited:
+                folders.clear()
+                continue
+            visited.add(real)
+            folders.sort()
+            starts += [here / name for name in folders if (here / name).is_symlink()]
+            files = (here / name for name in names)
+            yield from (file for file in files if file.suffix.lower() in SUFFIXES and file.is_file())
 
 
 def _some(endings: Sequence[str] | frozenset[str]) -> str:

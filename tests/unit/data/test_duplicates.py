@@ -63,6 +63,27 @@ def test_mirrored_copies_can_be_left_out(folder):
     assert paths(find_duplicates(folder, mirrored=False))[0] == [A[0], A[1], A[3]]
 
 
+def test_linked_folders_are_looked_into_once(folder, tmp_path):
+    """Also where links lead back up, to each other's folders, or to one that has a name here already."""
+    there = tmp_path / "there"
+    (there / "deep").mkdir(parents=True)
+    cv2.imwrite(str(there / "deep" / "c_again.jpg"), picture(3), [cv2.IMWRITE_JPEG_QUALITY, 50])
+    (there / "up").symlink_to(folder)
+    for name, target in (
+        ("also", there),
+        ("all", there),
+        ("alias", folder / "sub"),
+        ("deep", there / "deep"),
+    ):
+        (folder / name).symlink_to(target, target_is_directory=True)
+    found = find_duplicates(folder)
+    assert sorted(paths(found)) == [A, ["all/deep/c_again.jpg", "c.png"], ["b.jpg", "b.png"]]
+    assert found.n == 9
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "set").symlink_to(folder / "sub")
+    assert paths(find_duplicates(tmp_path / "links")) == [[f"set/{one.partition('/')[2]}" for one in A[1:]]]
+
+
 def test_a_manifest_names_its_own_pictures(folder):
     listed = folder / "m.csv"
     listed.write_text("path,label\nsub/a_small.png,x\na.png,x\nc.png,y\n")
