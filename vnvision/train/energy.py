@@ -20,24 +20,12 @@ class EnergyMeter:
     """
 
     def __init__(self, root: Path = POWERCAP, every_s: float = _EVERY_S) -> None:
-        self._counters: list[tuple[Path, int]] = []
-        for folder in sorted(root.glob("*:*")):
-            try:
-                if (folder / "name").read_text().startswith("package"):
-                    limit = int((folder / "max_energy_range_uj").read_text())
-                    self._read(folder)
-                    self._counters.append((folder, limit))
-            except (OSError, ValueError):  # only root may read them
-                continue
-        self._last = [self._read(folder) for folder, _ in self._counters]
+        self._counters = _packages(root)
+        self._last = [_read(folder) for folder, _ in self._counters]
         self._total_uj, self._lock, self._stop = 0, threading.Lock(), threading.Event()
         self._lost = False
         if self._counters:
             threading.Thread(target=self._watch, args=(every_s,), daemon=True).start()
-
-    @staticmethod
-    def _read(folder: Path) -> int:
-        return int((folder / "energy_uj").read_text())
 
     def _watch(self, every_s: float) -> None:
         while not self._stop.wait(every_s):
@@ -46,7 +34,7 @@ class EnergyMeter:
     def _add(self) -> None:
         with self._lock:
             try:
-                now = [self._read(folder) for folder, _ in self._counters]
+                now = [_read(folder) for folder, _ in self._counters]
             except (OSError, ValueError):
                 self._lost = True
                 return
@@ -61,3 +49,25 @@ class EnergyMeter:
             return None
         self._add()
         return None if self._lost else self._total_uj / 1e6
+
+
+def _packages(root: Path) -> list[tuple[Path, int]]:
+    """The counter of each processor package and where it begins again, in microjoules.
+
+    A package may be shown twice under one name, by its registers and memory-mapped: the first is taken.
+    """
+    found: dict[str, tuple[Path, int]] = {}
+    for folder in sorted(root.glob("*:*"), key=lambda folder: ("mmio" in folder.name, folder.name)):
+        try:
+            name = (folder / "name").read_text().strip()
+            if name.startswith("package") and name not in found:
+                limit = int((folder / "max_energy_range_uj").read_text())
+                _read(folder)
+                found[name] = folder, limit
+        except (OSError, ValueError):  # only root may read them
+            continue
+    return list(found.values())
+
+
+def _read(folder: Path) -> int:
+    return int((folder / "energy_uj").read_text())

@@ -26,6 +26,18 @@ def test_packages_are_summed_and_their_parts_are_not(tmp_path):
     assert meter.stop() == pytest.approx(0.5 + 0.002)
 
 
+def test_a_package_shown_twice_counts_once(tmp_path):
+    for number in (0, 1):
+        counter(tmp_path, f"intel-rapl:{number}", f"package-{number}", 0)
+        counter(tmp_path, f"intel-rapl-mmio:{number}", f"package-{number}", 0)
+    (tmp_path / "intel-rapl:1" / "energy_uj").write_text("")  # cannot be read: the other one is taken
+    meter = EnergyMeter(tmp_path, every_s=1000)
+    for name, energy in {"intel-rapl:0": 300_000, "intel-rapl-mmio:0": 290_000}.items():
+        (tmp_path / name / "energy_uj").write_text(str(energy))
+    (tmp_path / "intel-rapl-mmio:1" / "energy_uj").write_text("200000")
+    assert meter.stop() == pytest.approx(0.5)
+
+
 def test_a_counter_that_began_again_between_readings_is_not_lost(tmp_path):
     folder = counter(tmp_path, "intel-rapl:0", "package-0", 0)
     meter = EnergyMeter(tmp_path, every_s=1000)
