@@ -2,11 +2,15 @@
 # VNVISION_DATA: the folder with agri/ and med/. OUT: where runs go. SHIP: where bundles go.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-: "${VNVISION_DATA:?the folder with agri/ and med/}"
 OUT=${OUT:-out/models}
 SHIP=${SHIP:-vnvision/hub/models}
 VNVISION=${VNVISION:-vnvision}
 PYTHON=${PYTHON:-python}
+
+# reads_data: for scripts that need VNVISION_DATA, before they start anything long.
+reads_data() {
+  : "${VNVISION_DATA:?the folder with agri/ and med/}"
+}
 
 # teachers NAME CONFIG [key=value ...]: three networks, each trained on two thirds of the groups of train and val.
 # They are the group cross-validation that the recipe was chosen by, and teach the network that ships.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Which expert a picture needs: rebuilds vnvision/hub/models/router from the manifests of all experts.
 . "$(dirname "$0")/common.sh"
+reads_data
 $PYTHON datasets/busi/prepare.py "$VNVISION_DATA/med/busi" --out out/busi
 $PYTHON datasets/bccd/prepare.py "$VNVISION_DATA/med/bccd" --out out/bccd
 $PYTHON datasets/uci_rice/prepare.py "$VNVISION_DATA/agri/uci_rice" --out out/data/uci_rice

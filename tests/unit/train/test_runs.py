@@ -79,6 +79,23 @@ def test_a_missing_variable_is_named(path, tmp_path):
     assert "OUT" in done.stderr or "RUN_ID" in done.stderr or "start it with sbatch" in done.stderr
 
 
+SHIPPED = sorted(
+    path for path in RUNS.glob("*.sh") if "common.sh" in path.read_text() and path.stem != "common"
+)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_only_scripts_that_read_data_ask_for_their_folder(path, tmp_path):
+    here = {"PATH": os.environ["PATH"], "OUT": str(tmp_path), "VNVISION": "echo", "PYTHON": "echo"}
+    done = subprocess.run(["bash", str(path)], env=here, capture_output=True, text=True)
+    if path.stem == "leaf_severity":
+        assert done.returncode == 0, done.stderr
+        assert "train training/configs/segment/leaf_severity.yaml" in done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "VNVISION_DATA: the folder with agri/ and med/" in done.stderr
+
+
 @pytest.fixture
 def faces(tmp_path):
     """Ten people of a smooth colour, four noisy pictures each, and a configuration without BatchNorm."""
