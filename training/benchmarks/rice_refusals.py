@@ -2,8 +2,9 @@
 
     python training/benchmarks/rice_refusals.py RUN --least-share 0.0015 --folds 5 --out FILE.json
 
-RUN is a finished run on the manifest of ``datasets/uci_rice/prepare.py``. Three questions, intervals over
-groups:
+RUN is a finished run on the manifest that ``datasets/uci_rice/prepare.py`` makes of the shared copies
+(``VNVISION_DATA/agri/uci_rice``): stretches and halves below go by their names and groups. Three questions,
+intervals over groups:
 
 - **kept**: studio photographs a gate lets through that was fitted without them. The network's frozen part
   never saw a label, so the gate alone is fitted again: a fold is asked, the next sets the limit, the rest is
@@ -20,6 +21,8 @@ import argparse
 import importlib.util
 import json
 import os
+import re
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,8 +30,9 @@ from typing import Any
 import numpy as np
 
 from vnvision import atomic
-from vnvision.data.manifest import Manifest, read_manifest
+from vnvision.data.manifest import Manifest, Row, read_manifest
 from vnvision.data.splits import group_folds
+from vnvision.errors import ConfigError, VnvisionError
 from vnvision.evaluate.scope import fit_gate
 from vnvision.imaging import read
 from vnvision.metrics.bootstrap import ClusterBootstrap, share
@@ -39,6 +43,7 @@ from vnvision.runtime.scope import OUT_OF_SCOPE, SCOPE_FILE, ScopeGate
 from vnvision.train.config import TrainConfig
 from vnvision.train.predictor import RunPredictor, load_run
 
+ROOT = Path(__file__).parents[2]
 OTHERS = ("agri/ibean", "agri/chilli", "agri/mango_bd", "agri/coffee_bracol")
 MOST = 150
 # Left and right end of stretches without a lesion, in pixels of the 1099 px wide copies.
@@ -107,7 +112,8 @@ def kept(run: RunPredictor, manifest: Manifest, rule: LesionRule, folds: int) ->
 def strangers(source: Path) -> dict[str, Manifest]:
     """Manifests of pictures the model should refuse."""
     whole = read_manifest(source / "agri/uci_rice/manifest.csv")
-    other = [row.extra["capture"] != "white_bg_leaf_3081x897" for row in whole.rows]
+    studio = loaded(ROOT / "datasets/uci_rice/prepare.py").CAPTURE
+    other = [row.extra.get("capture") != studio for row in whole.rows]
     found = {"uci_rice, other capture": whole.where(np.array(other))}
     for name in OTHERS:
         manifest = read_manifest(source / name / "manifest.csv")
@@ -128,14 +134,31 @@ def refused(run: RunPredictor, gate: ScopeGate, rule: LesionRule, manifest: Mani
     return {"n": len(manifest)} | shares(hits, manifest.group_keys())
 
 
+def number_and_half(row: Row, path: Path) -> tuple[int, bool]:
+    """A picture's number among those of its label, and whether its group's number is even.
+
+    Raises:
+        ConfigError: it is not named as in the manifest that the stretches and the limit were chosen on.
+    """
+    name = re.fullmatch(rf"{re.escape(str(row.label))}_(\d+)", Path(row.path).stem)
+    group = re.fullmatch(r"g(\d+)", str(row.group_id))
+    if name is None or group is None:
+        raise ConfigError(
+            f"{path} is not of the shared copies",
+            expected="pictures like brown_spot_020.jpg in groups like g012",
+            got=f"{row.path} in {row.group_id}",
+            fix="train on: datasets/uci_rice/prepare.py VNVISION_DATA/agri/uci_rice --out OUT",
+        )
+    return int(name[1]), int(group[1]) % 2 == 0
+
+
 def healthy(run: RunPredictor, manifest: Manifest, rule: LesionRule) -> dict[str, Any]:
     """Lesion shares of diseased blades, of clean stretches and of drawn blades, by half of the groups."""
     spec = run.task.preprocess
     sick, clean, groups = [], [], []
     for row in manifest.rows:
-        picture, even = read(manifest.file(row)).image, int(str(row.group_id).strip("g")) % 2 == 0
+        picture, (number, even) = read(manifest.file(row)).image, number_and_half(row, manifest.path)
         sick.append((even, lesion_share(run.preprocessor.geometry(picture), spec)))
-        number = int(Path(row.path).stem.rsplit("_", 1)[-1])
         for left, right in CLEAN.get(str(row.label), {}).get(number, ()):
             clean.append((even, lesion_share(run.preprocessor.geometry(picture[:, left:right]), spec)))
             groups.append(str(row.group_id))
@@ -150,7 +173,7 @@ def healthy(run: RunPredictor, manifest: Manifest, rule: LesionRule) -> dict[str
             "diseased": len(diseased), "least_diseased": diseased[:5],
             "diseased_taken_for_healthy": sum(value < rule.least_share for value in diseased),
         }  # fmt: skip
-    drawn = drawer()
+    drawn = loaded(ROOT / "tests/unit/data/rice_drawing.py")
     pictures = [drawn.blade("normal", seed, (320, 1099)) for seed in range(100)]
     below = [_healthy(lesion_share(run.preprocessor.geometry(one), spec), rule) for one in pictures]
     return result | {
@@ -162,10 +185,9 @@ def _healthy(value: float | None, rule: LesionRule) -> bool:
     return value is not None and value < rule.least_share
 
 
-def drawer() -> ModuleType:
-    """The tests' drawer of rice blades."""
-    path = Path(__file__).parents[2] / "tests" / "unit" / "data" / "rice_drawing.py"
-    spec = importlib.util.spec_from_file_location("rice_drawing", path)
+def loaded(path: Path) -> ModuleType:
+    """A module by its file: the tests' drawer of blades, or the set's prepare script."""
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -181,6 +203,18 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    try:
+        found = judge(args)
+    except VnvisionError as exc:
+        sys.exit(f"rice_refusals: {exc}")
+    atomic.write_json(args.out, found)
+    print(json.dumps(found, indent=1))
+
+
+def judge(args: argparse.Namespace) -> dict[str, Any]:
+    """All three answers."""
+    if "VNVISION_DATA" not in os.environ:
+        raise ConfigError("VNVISION_DATA is not set", fix="export VNVISION_DATA=FOLDER, with agri/ and med/")
     run, gate = load_run(args.run), ScopeGate.load(args.run / SCOPE_FILE)
     rule = LesionRule(least_share=args.least_share)
     manifest = read_manifest(run.config["data"])
@@ -188,8 +222,7 @@ def main() -> None:
     found: dict[str, Any] = {"least_share": args.least_share, "healthy": healthy(run, manifest, rule)}
     found["kept"] = kept(run, manifest, rule, args.folds)
     found["refused"] = {name: refused(run, gate, rule, part) for name, part in strangers(source).items()}
-    atomic.write_json(args.out, found)
-    print(json.dumps(found, indent=1))
+    return found
 
 
 if __name__ == "__main__":
