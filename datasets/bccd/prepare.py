@@ -5,9 +5,9 @@ python datasets/bccd/prepare.py FOLDER --out OUT
 
 from __future__ import annotations
 
-import csv
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from vnvision.data.boxes import format_boxes
 from vnvision.data.linked import link_folders
 from vnvision.data.manifest import Manifest, Row, read_manifest
 from vnvision.data.neardup import near_duplicate_clusters
+from vnvision.data.prepare import csv_lines
 from vnvision.data.prepare_script import run
 from vnvision.data.splits import assign_splits, without_leaks
 from vnvision.errors import DataError
 
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 LABELS = ("Platelets", "RBC", "WBC")
 Found = dict[str, list[tuple[str, tuple[float, ...]]]]
 
@@ -29,10 +31,9 @@ def from_manifest(source: Path, out: Path) -> tuple[Row, ...]:
     """A folder with ``manifest.csv`` (path, split, group) and ``boxes.csv`` (path, label, xmin ... ymax)."""
     manifest = read_manifest(source / "manifest.csv")
     boxes: Found = defaultdict(list)
-    with open(source / "boxes.csv", encoding="utf-8", newline="") as stream:
-        for cells in csv.DictReader(stream):
-            corners = tuple(float(cells[side]) for side in ("xmin", "ymin", "xmax", "ymax"))
-            boxes[cells["path"]].append((cells["label"], corners))
+    for number, cells in csv_lines(source / "boxes.csv", ("path", "label", *SIDES)):
+        corners = _corners((cells[side] for side in SIDES), f"{source / 'boxes.csv'}, line {number}")
+        boxes[cells["path"]].append((cells["label"], corners))
     clusters = near_duplicate_clusters([manifest.file(row) for row in manifest.rows])
     rows = without_leaks(manifest, clusters)
     print(f"left out {len(manifest) - len(rows)} of {len(manifest)} rows: near-duplicates over splits")
@@ -44,14 +45,14 @@ def from_download(source: Path, out: Path, seed: int) -> tuple[Row, ...]:
     """The authors' folder BCCD: JPEGImages and Annotations in Pascal VOC's XML."""
     boxes: Found = {}
     for file in sorted((source / "Annotations").glob("*.xml")):
-        objects = ElementTree.parse(file).getroot().iter("object")
+        try:
+            objects = ElementTree.parse(file).getroot().iter("object")
+        except ElementTree.ParseError as exc:
+            raise DataError(f"{file} is no XML", got=str(exc)) from exc
         boxes[f"JPEGImages/{file.stem}.jpg"] = [
             (
                 item.findtext("name") or "",
-                tuple(
-                    float(item.findtext(f"bndbox/{side}") or "nan")
-                    for side in ("xmin", "ymin", "xmax", "ymax")
-                ),
+                _corners((item.findtext(f"bndbox/{side}") or "nan" for side in SIDES), str(file)),
             )
             for item in objects
         ]
@@ -62,6 +63,13 @@ def from_download(source: Path, out: Path, seed: int) -> tuple[Row, ...]:
     clusters = near_duplicate_clusters([manifest.file(row) for row in rows])
     link_folders(source, out, ("JPEGImages",))
     return tuple(_with_boxes(row, boxes) for row in assign_splits(manifest, seed=seed, clusters=clusters))
+
+
+def _corners(cells: Iterable[str], where: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(cell) for cell in cells)
+    except ValueError as exc:
+        raise DataError(f"{where}: the corners of a box", expected="numbers", got=str(exc)) from exc
 
 
 def _with_boxes(row: Row, boxes: Found) -> Row:

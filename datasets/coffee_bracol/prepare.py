@@ -7,11 +7,9 @@ python datasets/coffee_bracol/prepare.py FOLDER
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from vnvision.data.prepare import prepare_folder
-from vnvision.errors import VnvisionError
+from vnvision.data.prepare import mistakes_in_one_line, prepare_folder
 
 LABELS = ("cercospora", "healthy", "leaf_miner", "phoma", "rust")
 RENAME = None
@@ -24,10 +22,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     toml = Path(__file__).with_name("source.toml")
-    try:
+    with mistakes_in_one_line():
         path = prepare_folder(args.source, toml, labels=LABELS, rename=RENAME, group_of=None, seed=args.seed)
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
     print(f"manifest  {path}")
 
 

@@ -5,13 +5,13 @@ python datasets/cxr_nih/prepare.py FOLDER --out OUT
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from vnvision.data.linked import link_folders
 from vnvision.data.manifest import Manifest, Row, read_manifest
+from vnvision.data.prepare import csv_lines
 from vnvision.data.prepare_script import run
 from vnvision.data.splits import assign_splits
 from vnvision.errors import DataError
@@ -57,11 +57,21 @@ def _table(source: Path) -> list[tuple[str, str | None, str]]:
     table = next(iter(sorted(source.rglob(TABLE))), None)
     if table is None:
         raise DataError(f"{source} has no table", expected=TABLE)
-    with open(table, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            raise DataError(f"{table} has other columns", expected=", ".join(COLUMNS), got=f"no {missing[0]}")
-        return [(line[COLUMNS[0]], _label(line[COLUMNS[1]]), line[COLUMNS[2]]) for line in reader]
+    found = []
+    for number, line in csv_lines(table, COLUMNS):
+        name, findings, patient = (line[column].strip() for column in COLUMNS)
+        if not (patient.isascii() and patient.isdigit()):
+            raise DataError(
+                f"{table}, line {number}: {COLUMNS[2]}", expected="a whole number", got=repr(patient)
+            )
+        if not findings:
+            raise DataError(
+                f"{table}, line {number}: {COLUMNS[1]}",
+                expected="No Finding, Pneumonia or others",
+                got="none",
+            )
+        found.append((name, _label(findings), patient))
+    return found
 
 
 def _label(findings: str) -> str | None:

@@ -6,7 +6,6 @@ python datasets/faces_shared/prepare.py FOLDER --out OUT
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,11 +16,11 @@ import numpy as np
 
 from vnvision.data.manifest import Manifest, read_manifest
 from vnvision.data.neardup import near_duplicate_clusters
-from vnvision.data.prepare import governed
+from vnvision.data.prepare import governed, mistakes_in_one_line
 from vnvision.data.rows import SPLITS, Row
 from vnvision.data.splits import assign_splits, without_leaks
 from vnvision.data.table import write_table
-from vnvision.errors import DataError, VnvisionError
+from vnvision.errors import DataError
 from vnvision.faces.aligned_cache import build_aligned
 from vnvision.faces.choosing import open_faces
 from vnvision.faces.conditions import column_of
@@ -152,12 +151,10 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=2, help="pictures a person must have to be tested on")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
     args = parser.parse_args()
-    try:
+    with mistakes_in_one_line():
         rows = split_rows(args.source, args.out, args.set or SETS, args.least, args.seed)
         toml = Path(__file__).with_name("source.toml")
         path = write_rows(governed(rows, args.out, toml), args.out / "split.csv")
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
     for name in FRACTIONS:
         own = [row for row in rows if row.split == name]
         print(f"{name}: {len({row.extra['identity'] for row in own})} people, {len(own)} pictures")

@@ -5,11 +5,11 @@ python datasets/paddy_doctor/prepare.py paddy-disease-classification.zip --out O
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vnvision.data.prepare import csv_lines
 from vnvision.data.prepare_published import Published, main
 from vnvision.data.rows import Row
 from vnvision.errors import DataError
@@ -18,7 +18,7 @@ LABELS = (
     "bacterial_leaf_blight", "bacterial_leaf_streak", "bacterial_panicle_blight", "blast", "brown_spot",
     "dead_heart", "downy_mildew", "hispa", "normal", "tungro",
 )  # fmt: skip
-COLUMNS = {"image_id", "label", "variety", "age"}
+COLUMNS = ("age", "image_id", "label", "variety")
 
 
 def with_table(rows: Sequence[Row], root: Path) -> list[Row]:
@@ -26,11 +26,7 @@ def with_table(rows: Sequence[Row], root: Path) -> list[Row]:
     table = next(iter(sorted(root.rglob("train.csv"))), None)
     if table is None:
         return list(rows)
-    with open(table, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if not set(reader.fieldnames or ()) >= COLUMNS:
-            raise DataError(f"{table} has other columns", expected=", ".join(sorted(COLUMNS)))
-        known = {line["image_id"]: line for line in reader}
+    known = {line["image_id"]: line for _, line in csv_lines(table, COLUMNS)}
     return [_described(row, known.get(Path(row.path).name), table) for row in rows]
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from vnvision.data.linked import link_folder
 from vnvision.data.manifest import Row, read_manifest, write_manifest
-from vnvision.errors import ConfigError, DataError, VnvisionError
+from vnvision.data.prepare import mistakes_in_one_line, without_old
+from vnvision.errors import ConfigError, DataError
 
 
 def parsed(words: list[str]) -> dict[str, Path]:
@@ -74,12 +74,10 @@ def main() -> None:
         "--out", type=Path, required=True, help="a new folder; pictures are linked, not copied"
     )
     args = parser.parse_args()
-    try:
+    with mistakes_in_one_line():
         sets = parsed(args.sets)
-        args.out.mkdir(parents=True, exist_ok=True)
-        path = write_manifest(joined(sets, args.out), args.out / "manifest.csv")
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
+        path = without_old(args.out, sets.values())
+        write_manifest(joined(sets, args.out), path)
     print(f"manifest  {path}")
 
 

@@ -6,14 +6,13 @@ python datasets/synthetic_leaf/prepare.py FOLDER --per-class 150
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from vnvision.data.prepare import mistakes_in_one_line
 from vnvision.data.synthetic import LEAF_LABELS, draw_leaf, write_leaves
-from vnvision.errors import VnvisionError
 
 SHEET_SEEDS = (402, 411, 425, 428, 452, 459)
 
@@ -32,10 +31,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="also write a picture of all classes side by side")
     args = parser.parse_args()
-    try:
+    with mistakes_in_one_line():
         path = write_leaves(args.folder, per_class=args.per_class, size_px=args.size_px, seed=args.seed)
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
     print(f"manifest  {path}")
     if args.sheet:
         cv2.imwrite(str(args.sheet), cv2.cvtColor(contact_sheet(SHEET_SEEDS), cv2.COLOR_RGB2BGR))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import sys
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +16,62 @@ from vnvision.data.importers import import_data
 from vnvision.data.manifest import Manifest, Row, read_manifest, write_manifest
 from vnvision.data.neardup import near_duplicate_clusters
 from vnvision.data.splits import assign_splits
-from vnvision.errors import ConfigError, DataError
+from vnvision.errors import ConfigError, DataError, VnvisionError
 
 GroupOf = Callable[[str], str | None]
 _KEYS = ("name", "title", "origin", "licence", "consent", "country")
+
+
+@contextmanager
+def mistakes_in_one_line() -> Iterator[None]:
+    """For a prepare script's main: what a user can mend is one line on stderr and exit code 1."""
+    try:
+        yield
+    except VnvisionError as exc:
+        sys.exit(f"prepare: {exc}")
+    except OSError as exc:
+        where = f"{exc.filename}: " if exc.filename else ""
+        sys.exit(f"prepare: {where}{exc.strerror or exc}")
+    except UnicodeError as exc:
+        sys.exit(f"prepare: a text file is not UTF-8: {exc}; save it as UTF-8")
+
+
+def without_old(out: Path, read: Iterable[Path] = ()) -> Path:
+    """``OUT/manifest.csv``, the folder made and an earlier manifest removed, so that a failure leaves none.
+
+    Args:
+        out: the folder for the manifest.
+        read: manifests that the new one is made of: one that lies at its place is left there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "manifest.csv"
+    if not any(one.resolve() == path.resolve() for one in read):
+        path.unlink(missing_ok=True)
+    return path
+
+
+def csv_lines(table: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Number and wanted cells of every line of an authors' table, which may have further, nameless columns.
+
+    Raises:
+        DataError: no UTF-8, other columns, or a line that ends before the wanted cells.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(table.read_text("utf-8-sig"), newline=""))
+        names = reader.fieldnames or ()
+        lines = [(reader.line_num, line) for line in reader]
+    except UnicodeDecodeError as exc:
+        raise DataError(f"{table} is not UTF-8", got=str(exc), fix="save it as UTF-8") from exc
+    except (OSError, csv.Error) as exc:
+        raise DataError(f"cannot read {table}", got=str(exc)) from exc
+    if missing := [name for name in columns if name not in names]:
+        raise DataError(f"{table} has other columns", expected=", ".join(columns), got=f"no {missing[0]}")
+    for number, line in lines:
+        if short := [name for name in columns if line[name] is None]:
+            raise DataError(
+                f"{table}, line {number} is too short", expected=", ".join(columns), got=f"no {short[0]}"
+            )
+    return [(number, {name: line[name] for name in columns}) for number, line in lines]
 
 
 def prepare_folder(

@@ -13,11 +13,11 @@ import numpy as np
 from vnvision.data.linked import link_folders
 from vnvision.data.manifest import Manifest, read_manifest, write_manifest
 from vnvision.data.neardup import near_duplicate_clusters
-from vnvision.data.prepare import governed, source_facts
+from vnvision.data.prepare import governed, mistakes_in_one_line, source_facts, without_old
 from vnvision.data.published import check_archive, labelled_pictures, unpack, without_contradictions
 from vnvision.data.rows import Row
 from vnvision.data.splits import assign_splits, group_folds, merged_groups
-from vnvision.errors import DataError, VnvisionError
+from vnvision.errors import DataError
 
 _UNPACKED = "download"
 
@@ -62,10 +62,8 @@ def main(published: Published) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the split, where the folder has none")
     parser.add_argument("--strict", action="store_true", help="an unchecked download is an error")
     args = parser.parse_args()
-    try:
+    with mistakes_in_one_line():
         path = prepare(published, args.source, args.out, args.archive, seed=args.seed, strict=args.strict)
-    except (VnvisionError, OSError) as exc:
-        sys.exit(f"prepare: {exc}")
     print(f"manifest  {path}")
 
 
@@ -89,14 +87,14 @@ def prepare(
         strict: an archive that was not compared with a stated hash is an error, not a warning.
 
     Raises:
-        DataError: other classes, another archive, a picture that is missing; under ``strict`` an unchecked
-            download.
+        DataError: other classes, another archive than the one described or unpacked before, a picture that is
+            missing; under ``strict`` an unchecked download.
         ConfigError: ``source.toml`` lacks a key.
     """
     ready = (source / "manifest.csv").is_file()
+    path = without_old(out, [source / "manifest.csv"] if ready else [])
     if not ready:
         _check(published.source_toml, source if source.is_file() else archive, strict)
-    out.mkdir(parents=True, exist_ok=True)
     if ready:
         rows = _of_manifest(published, source, out)
     elif source.is_file():
@@ -107,7 +105,7 @@ def prepare(
         link_folders(source, out, sorted({Path(row.path).parts[0] for row in rows}))
     if published.folds:
         rows = _in_folds(rows, published.folds, seed)
-    return write_manifest(governed(rows, out, published.source_toml), out / "manifest.csv")
+    return write_manifest(governed(rows, out, published.source_toml), path)
 
 
 def _check(source_toml: Path, archive: Path | None, strict: bool) -> None:

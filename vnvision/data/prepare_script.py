@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vnvision.data.manifest import write_manifest
-from vnvision.data.prepare import governed
+from vnvision.data.prepare import governed, mistakes_in_one_line, without_old
 from vnvision.data.rows import Row
-from vnvision.errors import VnvisionError
 
 
 def run(
@@ -36,13 +34,12 @@ def run(
     parser.add_argument("--out", type=Path, required=True, help=help_)
     parser.add_argument("--seed", type=int, default=0, help="of the split, where the folder has none")
     args = parser.parse_args()
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        if (args.source / "manifest.csv").is_file():
+    with mistakes_in_one_line():
+        ready = (args.source / "manifest.csv").is_file()
+        path = without_old(args.out, [args.source / "manifest.csv"] if ready else [])
+        if ready:
             rows = from_manifest(args.source, args.out)
         else:
             rows = from_download(args.source, args.out, args.seed)
-        path = write_manifest(governed(rows, args.out, source_toml), args.out / "manifest.csv")
-    except VnvisionError as exc:
-        sys.exit(f"prepare: {exc}")
+        write_manifest(governed(rows, args.out, source_toml), path)
     print(f"manifest  {path}")

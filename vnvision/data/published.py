@@ -17,6 +17,7 @@ from vnvision.data.rows import Row
 from vnvision.errors import DataError
 
 _SHOWN = 5
+_ORIGIN = ".archive_sha256"  # in an unpacked folder: the hash of its archive
 
 
 def plain_name(name: str) -> str:
@@ -108,10 +109,7 @@ def check_archive(archive: Path | None, stated: str, where: Path) -> str | None:
     """
     if archive is None:
         return "the download's hash was not compared: a folder was given; add --archive FILE"
-    try:
-        found = sha256_file(archive)
-    except OSError as exc:
-        raise DataError(f"cannot read {archive}", got=exc.strerror or str(exc)) from exc
+    found = _digest(archive)
     if not stated:
         return f"{where} states no archive_sha256 yet; this file's is {found}"
     if found != stated.lower():
@@ -125,12 +123,15 @@ def check_archive(archive: Path | None, stated: str, where: Path) -> str | None:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a ``.zip`` into a new folder, whole or not at all; one that is there already is kept.
+    """Unpack a ``.zip`` into a new folder, whole or not at all; what came from the same archive is kept.
 
     Raises:
-        DataError: no zip archive, damaged, or with names that climb out of the folder.
+        DataError: no zip archive, damaged, or with names that climb out of the folder; or the folder is there
+            already, and came from another archive.
     """
+    digest = _digest(archive)
     if folder.is_dir():
+        _same_origin(folder, archive, digest)
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -140,6 +141,7 @@ def unpack(archive: Path, folder: Path) -> Path:
             if bad := [name for name in names if ".." in Path(name).parts or name[:1] in "/\\"]:
                 raise DataError(f"{archive} holds a name that leaves its folder", got=repr(bad[0]))
             packed.extractall(work)
+        (work / _ORIGIN).write_text(digest + "\n", encoding="utf-8")
         work.chmod(0o755)
         work.replace(folder)
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as exc:
@@ -148,3 +150,23 @@ def unpack(archive: Path, folder: Path) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
+
+
+def _same_origin(folder: Path, archive: Path, digest: str) -> None:
+    """What an earlier archive left must not pass for this one's."""
+    origin = folder / _ORIGIN
+    before = origin.read_text("utf-8", errors="replace").strip() if origin.is_file() else "no hash"
+    if before != digest:
+        raise DataError(
+            f"{folder} was not unpacked from {archive}",
+            expected=f"sha256 {digest}",
+            got=before,
+            fix="give another --out, or remove that folder",
+        )
+
+
+def _digest(archive: Path) -> str:
+    try:
+        return sha256_file(archive)
+    except OSError as exc:
+        raise DataError(f"cannot read {archive}", got=exc.strerror or str(exc)) from exc

@@ -90,6 +90,8 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path):
         "prepare: JPEGImages/B0.jpg has an unknown label: expected Platelets, RBC, WBC, got Worm"
     )
     assert not (tmp_path / "out" / "manifest.csv").exists()
+    (tmp_path / "d/Annotations/B0.xml").write_text("<annotation>")
+    assert "B0.xml is no XML" in run("bccd", tmp_path / "d", "--out", tmp_path / "out").stderr
     (tmp_path / "empty").mkdir()
     assert "has no Annotations/*.xml" in run("bccd", tmp_path / "empty", "--out", tmp_path / "o").stderr
 

@@ -87,15 +87,19 @@ def test_paddy_doctor(tmp_path):
         ("image_id,label,variety,age\n100001.jpg,blast,ADT45,45\n", "disagrees with train_images"),
         ("image_id,label,variety,age\n", "has no line for train_images"),
         ("image_id,label\n", "has other columns: expected age, image_id, label, variety"),
+        ("image_id,label,variety,age\n100001.jpg,blast\n", "train.csv, line 2 is too short"),
+        ("image_id,label,variety,age\n100001.jpg,blast,Caf\xe9,45\n", "train.csv is not UTF-8: got"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(tmp_path, text, message):
     draw_paddy_doctor(tmp_path / "d", PADDY, 1)
-    (tmp_path / "d/train.csv").write_text(text)
+    (tmp_path / "d/train.csv").write_text(text, encoding="latin-1")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.csv").write_text("of an earlier run")
     done = run("paddy_doctor", tmp_path / "d", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 2  # one says that the hash was not compared
     assert not (tmp_path / "out/manifest.csv").exists()
 
 
@@ -116,6 +120,13 @@ def test_rice_leaf_samples_from_an_archive(tmp_path):
     assert strict.returncode == 1
     assert "states no archive_sha256 yet" in strict.stderr
     assert not (tmp_path / "strict/manifest.csv").exists()
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr("Rice Leaf Disease Images/read me.txt", "a second edition")
+    second = run("rice_leaf_samples", archive, "--out", tmp_path / "out")
+    assert second.returncode == 1
+    assert f"out/download was not unpacked from {archive}: expected sha256" in second.stderr
+    assert f"got {digest}; give another --out" in second.stderr
+    assert not (tmp_path / "out/manifest.csv").exists()
 
 
 def test_dhan_shomadhan_keeps_the_background_and_its_spelling_is_mended(tmp_path):
@@ -253,6 +264,53 @@ def test_chest_radiographs_by_patient(tmp_path):
     assert "has no table: expected Data_Entry_2017*.csv" in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("a.png,Pneumonia,0,P1", "line 2: Patient ID: expected a whole number, got 'P1'"),
+        ("a.png,,0,1", "line 2: Finding Labels: expected No Finding, Pneumonia or others, got none"),
+        (
+            "a.png",
+            "line 2 is too short: expected Image Index, Finding Labels, Patient ID, got no Finding Labels",
+        ),
+    ],
+)
+def test_a_wrong_line_of_the_radiographs_is_named(tmp_path, line, message):
+    save(tmp_path / "d/images_001/a.png", blade("blast", 1, (40, 60)))
+    table = tmp_path / "d/Data_Entry_2017.csv"
+    table.write_text(f"Image Index,Finding Labels,Follow-up #,Patient ID,\n{line}\n")  # NIH's header ends so
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.csv").write_text("of an earlier run")
+    done = run("cxr_nih", tmp_path / "d", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stderr == f"prepare: {table}, {message}\n"
+    assert not (tmp_path / "out/manifest.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["cxr_nih", "mango_bd", "router"])
+def test_an_out_that_is_a_file_is_one_line(tmp_path, name):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "out").write_text("x")
+    words = ["a=a.csv", "b=b.csv"] if name == "router" else [tmp_path / "d"]
+    done = run(name, *words, "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (1, f"prepare: {tmp_path / 'out'}: File exists\n")
+
+
+def test_the_router_leaves_no_old_manifest_but_what_it_reads(tmp_path):
+    for name in ("a", "out"):
+        save(tmp_path / name / "1.png", blade("blast", 1))
+        (tmp_path / name / "manifest.csv").write_text("path,label,split\n1.png,blast,train\n")
+    words = [f"{name}={tmp_path / name / 'manifest.csv'}" for name in ("a", "out")]
+    done = run("router", *words, "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "manifest.csv has no rows of split val" in done.stderr
+    assert (tmp_path / "out/manifest.csv").exists()  # it was one of those to join
+    assert (
+        run("router", words[0], f"b={tmp_path / 'a/manifest.csv'}", "--out", tmp_path / "out").returncode == 1
+    )
+    assert not (tmp_path / "out/manifest.csv").exists()
+
+
 def test_the_nearest_class_folder_counts(tmp_path):
     for path in (
         "healthy/rust/a.jpg",
@@ -291,11 +349,30 @@ def test_the_hash_of_a_download(tmp_path):
         check_archive(tmp_path / "none.zip", right, tmp_path / "source.toml")
     with pytest.raises(DataError, match=r"cannot unpack .*unpack it yourself and give the folder"):
         unpack(archive, tmp_path / "out")
+    with pytest.raises(DataError, match=r"cannot read .*none\.zip"):
+        unpack(tmp_path / "none.zip", tmp_path / "out")
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("../evil.jpg", b"x")
     with pytest.raises(DataError, match="holds a name that leaves its folder"):
         unpack(archive, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set.zip"]
+
+
+def test_what_was_unpacked_is_kept_for_the_same_archive_only(tmp_path):
+    for name in ("one", "other"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as packed:
+            packed.writestr("rust/a.jpg", name)
+    folder = unpack(tmp_path / "one.zip", tmp_path / "out")
+    (folder / "mark").write_text("")
+    assert (unpack(tmp_path / "one.zip", folder) / "mark").is_file()
+    with pytest.raises(
+        DataError, match=r"out was not unpacked from .*other\.zip: expected sha256 \w+, got \w+; give"
+    ):
+        unpack(tmp_path / "other.zip", folder)
+    assert (folder / "rust/a.jpg").read_text() == "one"
+    (folder / ".archive_sha256").unlink()
+    with pytest.raises(DataError, match="got no hash; give another --out, or remove that folder"):
+        unpack(tmp_path / "one.zip", folder)
 
 
 NAMES = (
