@@ -13,6 +13,7 @@ from timm.utils import ModelEmaV3
 
 from vnvision.models import StagedNet
 from vnvision.train import checkpoint
+from vnvision.train.config import TrainConfig
 from vnvision.train.state import Progress, Run
 
 CENTRES = "centres"
@@ -34,6 +35,30 @@ class Engine:
         return run.net if self.ema is None else self.ema.module
 
 
+def build_optimiser(
+    net: torch.nn.Module, config: TrainConfig, lr: float, layer_decay: float | None, *, fused: bool = True
+) -> torch.optim.Optimizer:
+    """The optimiser over what learns of a network; biases and norms do not decay.
+
+    Args:
+        net: the network as it was built.
+        config: states the optimiser and its weight decay.
+        lr: of the phase.
+        layer_decay: of the phase; None and 1.0 are alike.
+        fused: one kernel a step, where the optimiser has one.
+    """
+    extra: dict[str, Any] = {"fused": True} if fused and config.optimiser in ("adamw", "sgd") else {}
+    extra |= {"momentum": 0.9} if config.optimiser == "sgd" else {}
+    return create_optimizer_v2(
+        net,
+        opt=config.optimiser,
+        lr=lr,
+        weight_decay=config.weight_decay,
+        layer_decay=layer_decay if layer_decay != 1.0 else None,
+        **extra,
+    )
+
+
 def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     """Optimiser over what learns, memory layout, compilation, processes."""
     config = run.config
@@ -41,17 +66,7 @@ def build_engine(run: Run, lr: float, layer_decay: float | None) -> Engine:
     # Graphs of an earlier phase must not turn this one's shapes dynamic: a resumed run would not have them.
     torch.compiler.reset()
     # A fused step unscales by itself, after which gradients cannot be clipped.
-    fused = config.optimiser in ("adamw", "sgd") and loss_scaler(run) is None
-    extra: dict[str, Any] = {"fused": True} if fused else {}
-    extra |= {"momentum": 0.9} if config.optimiser == "sgd" else {}
-    raw = create_optimizer_v2(
-        run.net.net,
-        opt=config.optimiser,
-        lr=lr,
-        weight_decay=config.weight_decay,
-        layer_decay=layer_decay if layer_decay != 1.0 else None,
-        **extra,
-    )
+    raw = build_optimiser(run.net.net, config, lr, layer_decay, fused=loss_scaler(run) is None)
     if run.criterion is not None:
         run.criterion.reset_state()
         raw.add_param_group({"params": [run.criterion.sampled], "weight_decay": config.weight_decay})
