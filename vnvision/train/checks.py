@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from vnvision.data.manifest import Manifest
 from vnvision.errors import ConfigError, DataError
 from vnvision.train import checkpoint
 from vnvision.train.config import TrainConfig
 from vnvision.train.packed import crossing_groups
+
+
+def changed_settings(config: TrainConfig, before: Mapping[str, Any], free: Collection[str]) -> list[str]:
+    """What a configuration asks for otherwise than a run had it, as ``lr=0.1 (was 0.2)``.
+
+    Args:
+        config: what is asked.
+        before: the configuration in the run's ``run.json``; keys that are newer than it count as default.
+        free: keys that may differ.
+    """
+    try:
+        had = TrainConfig.model_validate(before).model_dump(mode="json")
+    except ValidationError:  # a key that is gone: said as a change, as any other
+        had = dict(before)
+    now = config.model_dump(mode="json")
+    changed = [key for key in now if key not in free and now[key] != had.get(key)]
+    return [f"{key}={now[key]!r} (was {had.get(key)!r})" for key in changed]
 
 
 def same_data(config: TrainConfig, manifest: Manifest) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from pydantic import ValidationError
 
 from vnvision import atomic
 from vnvision.data.manifest import Manifest
@@ -26,6 +25,7 @@ from vnvision.spec import TaskSpec
 from vnvision.tasks import Task, build_task
 from vnvision.train import checkpoint
 from vnvision.train.allocator import keep_freed_memory
+from vnvision.train.checks import changed_settings
 from vnvision.train.config import MONITORS, TrainConfig, to_yaml
 from vnvision.train.data import Part
 from vnvision.train.energy import EnergyMeter
@@ -217,29 +217,14 @@ def _claim(folder: Path, config: TrainConfig) -> None:
         before = _read(folder / "run.json").get("config")
         if before is None:
             raise ConfigError(f"cannot resume {folder}", expected="run.json of a run", got="none")
-        now, before = config.model_dump(mode="json"), _completed(before)
-        changed = [
-            key for key in now if key not in ("resume", "output", "card") and now[key] != before.get(key)
-        ]
-        if changed:
-            raise ConfigError(
-                f"cannot resume {folder} with another configuration",
-                got=", ".join(f"{key}={now[key]!r} (was {before.get(key)!r})" for key in changed),
-            )
+        if changed := changed_settings(config, before, free=("resume", "output", "card")):
+            raise ConfigError(f"cannot resume {folder} with another configuration", got=", ".join(changed))
         return
     folder.mkdir(parents=True, exist_ok=True)
     # run.json first: a kill between the two leaves a folder that can still be resumed.
     facts = {"config": config.model_dump(mode="json"), "threads": torch.get_num_threads()}
     atomic.write_json(folder / "run.json", facts)
     atomic.write_text(folder / "config.yaml", to_yaml(config))
-
-
-def _completed(before: dict[str, Any]) -> dict[str, Any]:
-    """A run's recorded configuration, with the defaults of keys that are newer than the run."""
-    try:
-        return TrainConfig.model_validate(before).model_dump(mode="json")
-    except ValidationError:  # a key that is gone: said as a change, as any other
-        return before
 
 
 def _kept_settings(folder: Path) -> Settings | None:
