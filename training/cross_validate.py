@@ -4,11 +4,12 @@
 
 The file names a config and candidates, each a mapping of changes to it; the first is what the others are
 compared with. Every candidate trains once a fold, in a process of its own, on the same folds: groups are
-never divided. A fold that was finished is not trained again, so a run that was stopped goes on.
+never divided. A fold that was finished is not trained again, so a run that was stopped goes on; one that was
+trained otherwise, on other rows or in other folds is an error, for it may have seen what it would be asked.
 
 Prints a row a candidate: its figure over all held-out pictures, and the difference to the first candidate on
 the same pictures with a 95 % interval, bootstrapped by group. The epoch is chosen on the held-out fold, for
-every candidate alike, so the the figures are too high by some; differences are what this is for.
+every candidate alike, so the figures are too high by some; differences are what this is for.
 """
 
 from __future__ import annotations
@@ -16,36 +17,64 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
+from vnvision.data.manifest import read_manifest
+from vnvision.errors import VnvisionError
 from vnvision.metrics.bootstrap import ClusterBootstrap, resample, summarise
 from vnvision.metrics.ranking import RankedScores
+from vnvision.train.config import load_config, parse_overrides
+from vnvision.train.folds import fold_state, train_apart
 
 
-def train_fold(config: str, changes: dict[str, Any], folds: int, fold: int, out: Path, threads: int) -> None:
-    """Train one fold in its own process, going on where an earlier try was stopped."""
-    if (out / "report.json").is_file():
-        return
-    words = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
-    words += [f"folds={folds}", f"fold={fold}", f"output={out}", "n_boot=0", "tensorboard=false"]
-    words += [f"threads={threads}"]
-    words += ["resume=true"] if (out / "run.json").is_file() else []
-    done = subprocess.run(
-        [sys.executable, "-m", "vnvision", "train", config, *words],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise SystemExit(f"fold {fold} failed: {done.stderr[-1500:]}")
+class Fold(NamedTuple):
+    """One training: the folder of its run, and the words that ask for it."""
+
+    out: Path
+    words: list[str]
+
+
+def planned(asked: dict[str, Any], folds: int, root: Path, threads: int) -> list[Fold]:
+    """Every candidate's folds that are not done; one that was stopped goes on.
+
+    Raises:
+        ConfigError: a fold there was trained with another configuration, on other rows or in other folds.
+    """
+    found = []
+    for name, changes in asked["candidates"].items():
+        for fold in range(folds):
+            out = root / name / str(fold)
+            words = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+            words += [f"folds={folds}", f"fold={fold}", f"output={out}", "n_boot=0", "tensorboard=false"]
+            words += [f"threads={threads}"]
+            config = load_config(asked["config"], parse_overrides(words))
+            state = fold_state(out, config, read_manifest(config.data).sha256)
+            if state != "done":
+                found.append(Fold(out, [*words, "resume=true"] if state == "begun" else words))
+    return found
+
+
+def train_all(config: str, folds: list[Fold], jobs: int, threads: int) -> None:
+    """Train in processes of their own, so many at once; after a failure no further one begins.
+
+    Raises:
+        ModelError: a training failed.
+    """
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(train_apart, config, fold.words, threads) for fold in folds]
+        try:
+            for done in as_completed(waiting):
+                done.result()
+        except VnvisionError:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 class HeldOut(NamedTuple):
@@ -121,6 +150,7 @@ def row(name: str, metric: str, found: HeldOut, first: HeldOut) -> dict[str, obj
 
 
 def main() -> None:
+    """Read the arguments; a mistake or a failed training is one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("candidates", type=Path)
     parser.add_argument("--folds", type=int, default=3)
@@ -128,19 +158,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="folds at once, sharing the cores")
     args = parser.parse_args()
+    try:
+        judge(args)
+    except (VnvisionError, OSError) as exc:
+        sys.exit(f"cross_validate: {exc}")
+
+
+def judge(args: argparse.Namespace) -> None:
+    """Train what is not done, then print a row a candidate."""
     asked = yaml.safe_load(args.candidates.read_text(encoding="utf-8"))
     threads = max(1, (os.cpu_count() or 1) // args.jobs)
     root = args.out / args.candidates.stem
-    with ThreadPoolExecutor(args.jobs) as pool:
-        waiting = [
-            pool.submit(
-                train_fold, asked["config"], changes, args.folds, fold, root / name / str(fold), threads
-            )
-            for name, changes in asked["candidates"].items()
-            for fold in range(args.folds)
-        ]
-        for done in waiting:
-            done.result()
+    train_all(asked["config"], planned(asked, args.folds, root, threads), args.jobs, threads)
     first = None
     for name in asked["candidates"]:
         found = held_out([root / name / str(fold) for fold in range(args.folds)])

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ import torch
 
 from vnvision import atomic
 from vnvision.data.augment import Augmenter
+from vnvision.data.linked import link_folder
 from vnvision.data.manifest import Manifest, read_manifest, write_manifest
 from vnvision.data.sampling import sample_weights
 from vnvision.data.splits import group_folds
@@ -41,6 +42,8 @@ from vnvision.imaging import Preprocessor, read
 from vnvision.models import StagedNet
 from vnvision.train.config import TrainConfig, load_config, parse_overrides, to_yaml
 from vnvision.train.data import Pictures, Steps, in_order, lookup
+from vnvision.train.engine import build_optimiser
+from vnvision.train.folds import fold_state, train_apart
 from vnvision.train.network import build_network
 from vnvision.train.predictor import load_run
 from vnvision.train.prepare import task_spec
@@ -57,18 +60,44 @@ class Features:
     views: torch.Tensor
 
 
+def not_followed(config: TrainConfig) -> list[str]:
+    """Settings that ``vnvision train`` follows and the features mode does not; empty where it may be used."""
+    phase = config.phases[0]
+    plain = {
+        "task": config.task == "classification",
+        "mixup": not config.mixup,
+        "cutmix": not config.cutmix,
+        "balance": config.balance != "loss",
+        "ema": config.ema is None,
+        "accumulate": config.accumulate == 1,
+        "logit_adjust": not config.logit_adjust,
+        "optimiser": config.optimiser == "adamw",
+        "layer_decay": config.layer_decay in (None, 1.0),
+        "flip_average": not config.flip_average,
+        "precision": config.precision in ("auto", "32-true"),
+    }
+    found = [f"{name}={getattr(config, name)}" for name, fine in plain.items() if not fine]
+    found += [f"{len(config.phases)} phases"] if len(config.phases) > 1 else []
+    found += [] if phase.cache_views else ["a phase without cache_views"]
+    found += [f"a phase with adapt_norm={phase.adapt_norm}"] if phase.adapt_norm else []
+    return found + (
+        [] if phase.layer_decay in (None, 1.0) else [f"a phase with layer_decay={phase.layer_decay}"]
+    )
+
+
 @torch.no_grad()
 def frozen_features(config: TrainConfig, manifest: Manifest) -> tuple[StagedNet, Features]:
     """The network, frozen as its only phase says, and its features of all rows.
 
     Raises:
-        ConfigError: more than one phase, or one without ``cache_views``.
+        ConfigError: more than one phase, one without ``cache_views``, or a setting of ``vnvision train`` that
+            this mode does not follow.
     """
     phase = config.phases[0]
-    mixed = config.mixup or config.cutmix or config.balance == "loss" or config.ema is not None
-    if len(config.phases) > 1 or not phase.cache_views or mixed or config.accumulate > 1:
+    if refused := not_followed(config):
         raise ConfigError(
-            "features mode needs one phase with cache_views, no ema, mixing, accumulation or class weights",
+            "features mode needs one phase with cache_views, and does not follow every setting",
+            got=", ".join(refused),
             fix="add --mode train, or write such a config",
         )
     spec = task_spec(config, manifest)
@@ -108,11 +137,12 @@ def fit_fold(
         weights = sample_weights(targets[rows.numpy()], int(targets.max()) + 1)
     steps = Steps(len(rows), config.batch_size, accumulate=1, seed=seed, start=0, stop=0, weights=weights)
     steps.stop = total = epochs * steps.per_epoch
-    optimiser = torch.optim.AdamW(learning, lr=lr, weight_decay=config.weight_decay)
+    optimiser = build_optimiser(net.net, config, lr, None)
     net.train()
     for step, keys in enumerate(steps):
         factor = warmup_cosine(step, total, warmup=int(config.warmup * total), min_ratio=config.min_lr_ratio)
-        optimiser.param_groups[0]["lr"] = lr * factor
+        for group in optimiser.param_groups:
+            group["lr"] = lr * factor
         batch = rows[[row for _, row in keys]]
         logits = net(found.views[keys[0][0] % len(found.views), batch].clone())
         loss = torch.nn.functional.cross_entropy(logits, truth[batch], label_smoothing=config.label_smoothing)
@@ -143,32 +173,49 @@ def by_features(
 
 
 def by_training(config: TrainConfig, manifest: Manifest, folds: np.ndarray, out: Path) -> np.ndarray:
-    """As ``by_features``, by ``vnvision train`` in processes of their own; folds that are done are kept."""
+    """As ``by_features``, by ``vnvision train`` in processes of their own; folds that are done are kept.
+
+    Raises:
+        ConfigError: a fold there was trained with another configuration, on other rows or in other folds.
+        ModelError: a training failed.
+    """
     answers = np.zeros((*folds.shape, len(task_spec(config, manifest).labels)), np.float32)
     for repeat, part in np.ndindex(len(folds), folds.max() + 1):
         work, held = out / f"{repeat}_{part}", np.flatnonzero(folds[repeat] == part)
-        if not (work / "run" / "report.json").is_file():
-            path = _fold_config(config, manifest, folds[repeat] == part, work, config.seed + repeat)
-            subprocess.run([sys.executable, "-m", "vnvision", "train", str(path)], check=True)
+        _train_fold(config, manifest, folds[repeat] == part, work, config.seed + repeat)
         pictures = [read(manifest.file(manifest.rows[row])).image for row in held]
         answers[repeat, held] = load_run(work / "run").logits(pictures)
+        print(f"repeat {repeat + 1} of {len(folds)}, fold {part}", file=sys.stderr, flush=True)
     return answers
 
 
-def _fold_config(config: TrainConfig, manifest: Manifest, held: np.ndarray, work: Path, seed: int) -> Path:
-    """A config whose validation part is the held-out fold, looked at once, after the last epoch."""
-    work.mkdir(parents=True, exist_ok=True)
-    if not (work / "pictures").is_symlink():
-        (work / "pictures").symlink_to(manifest.root.resolve(), target_is_directory=True)
+def _train_fold(config: TrainConfig, manifest: Manifest, held: np.ndarray, work: Path, seed: int) -> None:
+    """Train on all but the held-out rows, unless that was done; a training that was stopped goes on."""
+    link_folder(manifest.root, work / "pictures")
     rows = [
         replace(row, path=f"pictures/{row.path}", split="val" if out else "train")
         for row, out in zip(manifest.rows, held.tolist(), strict=True)
     ]
-    data = write_manifest(rows, work / "manifest.csv")
+    with tempfile.TemporaryDirectory() as aside:  # what an earlier run was trained on must not be replaced
+        sha256 = atomic.sha256_file(write_manifest(rows, Path(aside) / "manifest.csv"))
+    asked = _fold_config(config, work, seed)
+    state = fold_state(work / "run", asked, sha256)
+    if state == "done":
+        return
+    write_manifest(rows, work / "manifest.csv")
+    path = atomic.write_text(work / "config.yaml", to_yaml(asked))
+    train_apart(path, ["resume=true"] if state == "begun" else [])
+
+
+def _fold_config(config: TrainConfig, work: Path, seed: int) -> TrainConfig:
+    """A config whose validation part is the held-out fold, looked at once, after the last epoch."""
     phases = tuple(one.model_copy(update={"validate_every": 0}) for one in config.phases)
-    changes = {"data": str(data), "test_split": None, "output": str(work / "run"), "phases": phases,
-               "seed": seed, "n_boot": 0, "scope": False, "tensorboard": False}  # fmt: skip
-    return atomic.write_text(work / "config.yaml", to_yaml(config.model_copy(update=changes)))
+    changes = {
+        "data": str(work / "manifest.csv"), "output": str(work / "run"), "train_split": "train",
+        "val_split": "val", "test_split": None, "folds": None, "fold": 0, "phases": phases, "seed": seed,
+        "n_boot": 0, "scope": False, "tensorboard": False,
+    }  # fmt: skip
+    return config.model_copy(update=changes)
 
 
 def judge(config: TrainConfig, args: argparse.Namespace, name: str) -> tuple[np.ndarray, dict[str, Any]]:
@@ -211,7 +258,7 @@ def main() -> None:
             other, result["compared"] = judge(changed, args, "compared")
             result["compared"]["changes"] = args.compare
             result["change"] = paired_change(answers, other, found["targets"], found["groups_of"])
-    except VnvisionError as exc:
+    except (VnvisionError, OSError) as exc:
         sys.exit(f"repeated_cv: {exc}")
     for part in ("recipe", "compared"):
         for key in ("groups_of", "targets"):
