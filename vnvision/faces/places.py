@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-HOME_VARIABLE = "VNVISION_HOME"
-
-
-def data_folder() -> Path:
-    """``VNVISION_HOME``, else ``vnvision`` in the user's data folder. Not a cache: keep it."""
-    if own := os.environ.get(HOME_VARIABLE):
-        return Path(own)
-    base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "vnvision"
+from vnvision.hub.home import data_folder
 
 
 def thresholds_file() -> Path:

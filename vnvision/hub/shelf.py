@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from vnvision.errors import BundleError, ConfigError
+from vnvision.hub.home import data_folder
 
 SHIPPED = Path(__file__).parent / "models"
 VARIABLE = "VNVISION_MODELS"
@@ -30,10 +31,7 @@ def user_folder() -> Path:
     """Where the user's models lie: ``VNVISION_MODELS``, else ``models`` in the user's data folder."""
     if own := os.environ.get(VARIABLE):
         return Path(own).expanduser()
-    if home := os.environ.get("VNVISION_HOME"):
-        return Path(home).expanduser() / "models"
-    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "vnvision" / "models"
+    return data_folder() / "models"
 
 
 def is_name(text: str) -> bool:

@@ -10,7 +10,7 @@ pytest.importorskip("cryptography")
 from vnvision.errors import ConfigError, DataError, ModelError
 from vnvision.faces.enrol import enroll_pictures, open_gallery
 from vnvision.faces.gallery import KEY_VARIABLE, Consent, Gallery, GalleryKey, create_key_file
-from vnvision.faces.places import data_folder, gallery_file, key_file, thresholds_file
+from vnvision.faces.places import gallery_file, key_file, thresholds_file
 
 pytestmark = pytest.mark.usefixtures("home", "good_quality")
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes")
@@ -51,10 +51,26 @@ def test_the_places_lie_under_the_home(home, monkeypatch, tmp_path):
     monkeypatch.delenv("VNVISION_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    assert data_folder() == tmp_path / "xdg" / "vnvision"
+    assert gallery_file() == tmp_path / "xdg" / "vnvision" / "gallery" / "faces.db"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path / "me")
-    assert data_folder() == tmp_path / "me" / ".local" / "share" / "vnvision"
+    assert gallery_file().parents[1] == tmp_path / "me" / ".local" / "share" / "vnvision"
+
+
+@posix
+def test_galleries_lie_beside_the_users_models(monkeypatch, tmp_path):
+    from vnvision.hub import shelf
+
+    for name in ("VNVISION_HOME", "VNVISION_MODELS", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, text, wanted in (
+        ("LOCALAPPDATA", str(tmp_path / "windows"), tmp_path / ".local" / "share" / "vnvision"),
+        ("VNVISION_HOME", "~/h", tmp_path / "h"),
+    ):
+        monkeypatch.setenv(name, text)
+        assert gallery_file() == wanted / "gallery" / "faces.db"
+        assert shelf.user_folder() == wanted / "models"
 
 
 def test_a_new_gallery_comes_with_its_key(engine, home):

@@ -125,7 +125,9 @@ def test_what_is_neither_a_name_nor_a_path(shelves):
         ({"VNVISION_MODELS": "/a/m"}, "/a/m"),
         ({"VNVISION_MODELS": "/a/m", "VNVISION_HOME": "/h", "XDG_DATA_HOME": "/x"}, "/a/m"),
         ({"VNVISION_HOME": "/h", "XDG_DATA_HOME": "/x"}, "/h/models"),
+        ({"VNVISION_HOME": "~/h", "HOME": "/u"}, "/u/h/models"),
         ({"XDG_DATA_HOME": "/x"}, "/x/vnvision/models"),
+        ({"XDG_DATA_HOME": "/x", "LOCALAPPDATA": "/l"}, "/x/vnvision/models"),
         ({"HOME": "/u"}, "/u/.local/share/vnvision/models"),
     ],
 )
