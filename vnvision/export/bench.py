@@ -20,12 +20,12 @@ from vnvision.evaluate.targets import DENSE, known_targets, known_truth
 from vnvision.export.bench_page import write_bench_page
 from vnvision.export.bench_records import BenchReport, BenchRow
 from vnvision.export.bench_run import pooled, run_rounds
+from vnvision.export.card_results import HEADLINES
 from vnvision.export.kits import write_kit
 from vnvision.records import BundleManifest, EvalReport, Metric
 from vnvision.runtime.bundle import Bundle, open_bundle
 from vnvision.runtime.target import size_bytes
 
-HEADLINES = ("accuracy", "dice", "map50")
 REPEATS, ROUNDS = 100, 3
 
 Progress = Callable[[int, int], None]

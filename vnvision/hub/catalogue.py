@@ -21,12 +21,6 @@ FUNCTIONS = Path(__file__).parent / "functions.yaml"
 BEGIN, END = "<!-- functions -->", "<!-- /functions -->"
 Group = Literal["faces", "crops", "clinic", "data"]
 GROUPS: tuple[Group, ...] = get_args(Group)
-GROUP_NAMES: dict[str, dict[str, str]] = {
-    "faces": {"vi": "khuôn mặt", "en": "faces"},
-    "crops": {"vi": "cây trồng", "en": "crops"},
-    "clinic": {"vi": "y tế", "en": "clinic"},
-    "data": {"vi": "dữ liệu", "en": "data"},
-}
 
 Text = Annotated[str, Field(min_length=1)]
 # Kept as printed, so that 0.950 stays 0.950 and can be looked up in BENCHMARKS.
