@@ -145,16 +145,26 @@ def _read(path: Path, problems: list[str]) -> dict[str, Any]:
 
 def _data(name: str, raw: Mapping[str, dict[str, Any]], problems: list[str]) -> Iterable[Any]:
     """The data of a card and of those it names, each set once."""
-    others = raw[name].get("data_of") or []
-    unknown = [other for other in others if other not in raw or other == name]
+    for key in ("data", "data_of"):
+        given = raw[name].get(key)
+        if given is not None and not isinstance(given, list):
+            problems.append(f"{name}.yaml: {key}: expected a list, got {type(given).__name__}")
+    others = _listed(raw[name], "data_of")
+    unknown = [other for other in others if not isinstance(other, str) or other not in raw or other == name]
     if unknown:
         problems.append(f"{name}.yaml: data_of: no card {', '.join(map(str, unknown))}")
-    own = list(raw[name].get("data") or [])
-    own += [one for other in others if other not in unknown for one in raw[other].get("data") or []]
-    seen: dict[Any, Any] = {}
+    own = _listed(raw[name], "data")
+    own += [one for other in others if other not in unknown for one in _listed(raw[other], "data")]
+    seen: dict[str, Any] = {}
     for one in own:
-        seen.setdefault(one.get("id") if isinstance(one, dict) else repr(one), one)
+        seen.setdefault(repr(one.get("id") if isinstance(one, dict) else one), one)
     return seen.values()
+
+
+def _listed(fields: Mapping[str, Any], key: str) -> list[Any]:
+    """A copy of the list under a key; empty where there is none."""
+    given = fields.get(key)
+    return list(given) if isinstance(given, list) else []
 
 
 def _cited(value: Any) -> list[str]:

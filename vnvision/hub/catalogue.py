@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from vnvision.errors import ConfigError
-from vnvision.hub.library import Language, checked_language
+from vnvision.hub.library import Language, OnceLoader, checked_language
 from vnvision.spec import Record, explain
 
 FUNCTIONS = Path(__file__).parent / "functions.yaml"
@@ -133,7 +133,7 @@ def load_functions(path: str | Path) -> tuple[Function, ...]:
         ConfigError: listing every problem in one line.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=OnceLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise ConfigError(f"cannot read {path}", got=" ".join(str(exc).split())[:200]) from exc
     if not isinstance(data, list):

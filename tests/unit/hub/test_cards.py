@@ -283,6 +283,25 @@ def test_an_unknown_document_is_named(folder) -> None:
         load_cards(folder, documents())
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"data": 5}, "bean.yaml: data: expected a list, got int"),
+        ({"data_of": 5}, "bean.yaml: data_of: expected a list, got int"),
+        ({"data_of": "mango"}, "bean.yaml: data_of: expected a list, got str"),
+        ({"data_of": [["mango"], {"a": 1}]}, "bean.yaml: data_of: no card ['mango'], {'a': 1}"),
+        ({"data": [{"id": ["a"]}]}, "bean.yaml: data"),
+    ],
+)
+def test_data_of_another_form_is_one_line(folder, fields, said) -> None:
+    path = folder / "bean.yaml"
+    whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(whole | fields, allow_unicode=True), encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        load_cards(folder, documents())
+    assert "\n" not in str(caught.value)
+
+
 def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"there is no card 'tea': expected bean or .*mango"):
         card("tea")

@@ -121,7 +121,11 @@ def test_every_problem_of_a_file_is_said_at_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a: 1\n", "is no catalogue: expected a list of functions, got dict"), ("- [", "cannot read")],
+    [
+        ("a: 1\n", "is no catalogue: expected a list of functions, got dict"),
+        ("- [", "cannot read"),
+        ("- {id: a,\n   id: b}\n", "cannot read .* line 1: given twice: id"),
+    ],
 )
 def test_files_that_are_no_catalogue(tmp_path, text, said):
     (tmp_path / "f.yaml").write_text(text)
