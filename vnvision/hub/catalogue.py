@@ -25,6 +25,8 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 Text = Annotated[str, Field(min_length=1)]
 # Kept as printed, so that 0.950 stays 0.950 and can be looked up in BENCHMARKS.
 Number = Annotated[str, Field(pattern=r"^[+-]?[\d.,]+(e-?\d+)?( -> [+-]?[\d.,]+)?$")]
+# Point and comma change places: the comma marks decimals, the point thousands.
+_VIETNAMESE = str.maketrans(".,", ",.")
 
 
 class Both(Record):
@@ -58,10 +60,13 @@ class Figure(Record):
     section: Text
 
     def text(self, language: Language) -> str:
-        """``accuracy 0.950 [0.909, 0.977], 423 pictures``."""
-        n = f"{self.n:,}".replace(",", "." if language == "vi" else ",")
-        measured = f"{self.value} [{self.low}, {self.high}]"
-        return f"{self.metric.text(language)} {measured}, {n} {self.of.text(language)}"
+        """``accuracy 0.950 [0.909, 0.977], 3,500 cells``; Vietnamese ``0,950 [0,909; 0,977], 3.500``."""
+        told = [self.value, self.low, self.high, f"{self.n:,}"]
+        if language == "vi":
+            told = [number.translate(_VIETNAMESE) for number in told]
+        value, low, high, n = told
+        between = "; " if language == "vi" else ", "
+        return f"{self.metric.text(language)} {value} [{low}{between}{high}], {n} {self.of.text(language)}"
 
 
 class Function(Record):

@@ -83,6 +83,13 @@ def test_sizes_licences_and_figures_are_those_of_bundle_and_catalogue(shelves):
     assert rows(language="vi")["durian"].what == "phân loại, 2 lớp"
 
 
+def test_numbers_are_printed_as_each_language_writes_them(shelves):
+    found = rows(language="vi")
+    assert " 0,907 [0,867; 0,941], 752 " in found["face_verify"].figure
+    assert " 0 [0; 0,0011], 3.500 " in found["dicom_deidentify"].figure
+    assert " 0 [0, 0.0011], 3,500 " in rows()["dicom_deidentify"].figure
+
+
 def test_groups_are_parts_of_the_whole(shelves):
     parts = [set(rows(group=group)) for group in catalogue.GROUPS]
     assert set().union(*parts) == set(rows()) - {"wreck"}
