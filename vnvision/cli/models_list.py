@@ -63,7 +63,6 @@ def _cells(entry: Entry, language: str) -> list[str]:
 def show(name: NAME, language: LANGUAGE = "en") -> None:
     """A model's card, or what a function does with its two examples."""
     from vnvision.api import models
-    from vnvision.errors import BundleError
     from vnvision.hub import catalogue, shelf
 
     entry = next((one for one in models(language=cast(Any, language)) if one.name == name), None)
@@ -83,10 +82,7 @@ def show(name: NAME, language: LANGUAGE = "en") -> None:
         from vnvision.hub.cards import card_text
         from vnvision.runtime import open_bundle
 
-        try:
-            print("\n" + card_text(open_bundle(entry.path).root, cast(Any, language)))
-        except BundleError as exc:
-            print(f"\n{exc.in_both()}")
+        print("\n" + card_text(open_bundle(entry.path).root, cast(Any, language)))
 
 
 def add(

@@ -152,6 +152,16 @@ def test_show_of_nothing(shelves, run):
     assert "a model cannot have this name" in err
 
 
+def test_show_of_a_damaged_model_is_an_error(shelves, run):
+    (shelves / "shipped" / "mango" / "model.onnx").write_bytes(b"no model")
+    for name, said in (("mango", "model.onnx"), ("wreck", "wreck")):
+        code, out, err = run("models", "show", name)
+        assert code == 2
+        assert said in err
+        assert err.count("\n") == 1
+        assert "vnvision:" not in out
+
+
 def test_add_predict_remove(shelves, run):
     source = stand_in(shelves / "exported", "jackfruit", Form(("healthy", "rot")))
     code, out, _ = run("models", "add", source)
