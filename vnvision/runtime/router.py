@@ -80,11 +80,14 @@ class Router:
             source: as for ``Predictor.predict``.
 
         Raises:
-            DataError: the image cannot be read.
+            DataError: the image cannot be read, or does not fit the models.
             BundleError: the expert's bundle is damaged.
             ModelError: inference failed.
         """
-        return self._answers([self._picture(source)])[0]
+        (found,) = self._answers([self._picture(source)])
+        if isinstance(found, DataError):
+            raise found
+        return found
 
     def predict_many(
         self,
@@ -109,12 +112,10 @@ class Router:
                 good = [one for one in chunk if not isinstance(one, DataError)]
                 found = iter(self._answers(good))
                 for one in chunk:
-                    if not isinstance(one, DataError):
-                        yield next(found)
-                    elif on_error == "raise":
-                        raise one
-                    else:
-                        yield one
+                    answer = one if isinstance(one, DataError) else next(found)
+                    if on_error == "raise" and isinstance(answer, DataError):
+                        raise answer
+                    yield answer
 
     def expert(self, name: str) -> Predictor:
         """The model of a name, opened once.
@@ -152,22 +153,37 @@ class Router:
         except DataError as exc:
             return exc
 
-    def _answers(self, pictures: Sequence[tuple[np.ndarray, str | None]]) -> list[RoutedPrediction]:
+    def _answers(
+        self, pictures: Sequence[tuple[np.ndarray, str | None]]
+    ) -> list[RoutedPrediction | DataError]:
+        """One for each picture; a DataError where the router or the expert cannot take it."""
         images = [image for image, _ in pictures]
-        names = [name for _, name in pictures]
-        routed = self.choose(images)
-        for expert in sorted({one.expert for one in routed if one.expert is not None}):
-            rows = [row for row, one in enumerate(routed) if one.expert == expert]
+        routed = self._chosen(images)
+        for expert, rows in _by_expert(routed).items():
             answers = self._all(self.expert(expert), [images[row] for row in rows])
             for row, answer in zip(rows, answers, strict=True):
-                told = answer.model_copy(update={"source": names[row]})
-                update = {"answer": told, "abstained": told.abstained, "reasons": told.reasons}
-                routed[row] = routed[row].model_copy(update=update)
-        return [one.model_copy(update={"source": name}) for one, name in zip(routed, names, strict=True)]
+                routed[row] = _told(routed[row], answer, pictures[row][1])
+        return [
+            one if isinstance(one, DataError) else one.model_copy(update={"source": name})
+            for one, (_, name) in zip(routed, pictures, strict=True)
+        ]
 
     def choose(self, images: Sequence[np.ndarray]) -> list[RoutedPrediction]:
-        """The expert for each picture, without asking it."""
-        return [self._route(choice) for choice in self._all(self.chooser, images)]
+        """The expert for each picture, without asking it.
+
+        Raises:
+            DataError: an image does not fit the router.
+        """
+        found = []
+        for one in self._chosen(images):
+            if isinstance(one, DataError):
+                raise one
+            found.append(one)
+        return found
+
+    def _chosen(self, images: Sequence[np.ndarray]) -> list[RoutedPrediction | DataError]:
+        choices = self._all(self.chooser, images)
+        return [one if isinstance(one, DataError) else self._route(one) for one in choices]
 
     def _route(self, choice: Any) -> RoutedPrediction:
         """The expert that the router names; none for a strange picture, or one nobody answers for."""
@@ -180,7 +196,26 @@ class Router:
 
     @staticmethod
     def _all(model: Predictor, images: Sequence[np.ndarray]) -> list[Any]:
-        return list(model.predict_many(images, batch_size=max(1, len(images))))
+        return list(model.predict_many(images, batch_size=max(1, len(images)), on_error="yield"))
+
+
+def _by_expert(routed: Sequence[RoutedPrediction | DataError]) -> dict[str, list[int]]:
+    """The rows that each expert is to answer, in the order of names."""
+    rows: dict[str, list[int]] = {}
+    for row, one in enumerate(routed):
+        if not isinstance(one, DataError) and one.expert is not None:
+            rows.setdefault(one.expert, []).append(row)
+    return dict(sorted(rows.items()))
+
+
+def _told(routed: Any, answer: Any, name: str | None) -> RoutedPrediction | DataError:
+    """A choice with its expert's answer, or why there is none."""
+    if isinstance(answer, DataError):
+        return answer
+    told = answer.model_copy(update={"source": name})
+    update = {"answer": told, "abstained": told.abstained, "reasons": told.reasons}
+    found: RoutedPrediction = routed.model_copy(update=update)
+    return found
 
 
 def open_router(**options: Any) -> Router:

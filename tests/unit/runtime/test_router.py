@@ -21,12 +21,16 @@ class Model:
     def __init__(self, name, labels, top, reasons=lambda level: ()):
         self.name, self.labels, self.top, self.reasons = name, labels, top, reasons
         self.task = SimpleNamespace(kind="classification", label_ids=labels)
-        self.scope, self.seen, self.closed = object(), [], False
+        self.scope, self.seen, self.closed, self.unfit = object(), [], False, ()
 
-    def predict_many(self, images, batch_size):
+    def predict_many(self, images, batch_size, on_error):
+        assert on_error == "yield"
         levels = [int(image[0, 0, 0]) for image in images]
         self.seen += levels
         for level in levels:
+            if level in self.unfit:
+                yield DataError(f"level {level} does not fit {self.name}")
+                continue
             chances = [0.05] * len(self.labels)
             chances[self.top(level)] = 0.9
             reasons = self.reasons(level)
@@ -110,6 +114,25 @@ def test_names_travel_and_bad_files_are_raised_or_passed_on(router, tmp_path):
     assert isinstance(second, DataError)
     with pytest.raises(DataError, match=r"broken\.png"):
         list(router.predict_many([bad, good]))
+
+
+def test_a_picture_that_a_model_cannot_take_ends_no_batch(router, experts):
+    router.chooser.unfit, experts["mango"].unfit = (4,), (12,)
+    levels = [3, 4, 12, 5, 13]
+    for size in (1, 2, 5):
+        found = list(router.predict_many(map(picture, levels), batch_size=size, on_error="yield"))
+        assert [str(one) if isinstance(one, DataError) else one.expert for one in found] == [
+            "bean", "level 4 does not fit router", "level 12 does not fit mango", "bean", "mango"
+        ]  # fmt: skip
+        answers = router.predict_many(map(picture, levels), batch_size=size)
+        assert next(answers).expert == "bean", "answers before the picture come first"
+        with pytest.raises(DataError, match="level 4 does not fit router"):
+            next(answers)
+    for level, name in ((4, "router"), (12, "mango")):
+        with pytest.raises(DataError, match=f"level {level} does not fit {name}"):
+            router.predict(picture(level))
+    with pytest.raises(DataError, match="level 4 does not fit router"):
+        router.choose([picture(3), picture(4)])
 
 
 def test_wrong_arguments(router):
