@@ -65,10 +65,11 @@ def show(name: NAME, language: LANGUAGE = "en") -> None:
     from vnvision.api import models
     from vnvision.hub import catalogue, shelf
 
-    entry = next((one for one in models(language=cast(Any, language)) if one.name == name), None)
-    function = catalogue.find(name)
-    if entry is None:
+    named = [one for one in models(language=cast(Any, language)) if one.name == name]
+    if not named:
         raise shelf.unknown(name) if shelf.is_name(name) else shelf.unnameable(name)
+    entry = named[-1]  # of two the user's model, which is what load_bundle opens
+    function = catalogue.find(name) if len(named) == 1 else None
     name, *rest = _cells(entry, language)
     print(name)
     for title, text in zip(HEADS[language][1:], rest, strict=True):

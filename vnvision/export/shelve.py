@@ -10,7 +10,7 @@ from pathlib import Path
 from vnvision import atomic
 from vnvision.errors import BundleError, ConfigError, DataError
 from vnvision.export.publish import staged
-from vnvision.hub import shelf
+from vnvision.hub import catalogue, shelf
 from vnvision.runtime.bundle import Bundle, open_bundle
 from vnvision.runtime.guard.names import OWN
 
@@ -125,6 +125,13 @@ def _check_free_name(name: str, target: Path, replace: bool) -> None:
             f"{name} ships with vnvision and is never replaced",
             fix="choose another name with --name",
             vietnamese=f"{name} là mô hình đi kèm vnvision nên không thay được; hãy đặt tên khác bằng --name",
+        )
+    if name in catalogue.own_names():
+        raise ConfigError(
+            f"{name} is the name of a function or model of vnvision's own",
+            expected="a name that models list does not use",
+            fix="choose another name with --name",
+            vietnamese=f"{name} là tên chức năng hoặc mô hình của vnvision; hãy đặt tên khác bằng --name",
         )
     if os.path.lexists(target) and not replace:
         raise ConfigError(

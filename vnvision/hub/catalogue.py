@@ -117,6 +117,12 @@ def find(name: str) -> Function | None:
     return next((one for one in functions() if one.id == name), None)
 
 
+@cache
+def own_names() -> frozenset[str]:
+    """Names that no model of a user's may have: those of functions, and of the models behind them."""
+    return frozenset({one.id for one in functions()} | {one.model for one in functions()} - {""})
+
+
 def checked_group(group: str | None) -> Group | None:
     """The group, if there is one of that name; None is all of them.
 

@@ -63,7 +63,9 @@ class Entry(Record):
 def entries(
     installed: Callable[[str], bool], *, group: str | None = None, language: Language = "en"
 ) -> tuple[Entry, ...]:
-    """Every function, then every model that no function names.
+    """Every function, then every model that no function runs.
+
+    A function runs the model that ships and no other: a user's model of its name has a row of its own.
 
     Args:
         installed: whether an extra is.
@@ -77,7 +79,8 @@ def entries(
     models = shelf.model_names()
     rows = [_of_function(one, models, installed, language) for one in catalogue.functions()]
     behind = {one.model for one in catalogue.functions()}
-    rows += [_of_model(name, path, language) for name, path in models.items() if name not in behind]
+    further = (name for name in models if name not in behind or not shelf.is_shipped(name))
+    rows += [_of_model(name, models[name], language) for name in further]
     return tuple(row for row in rows if wanted is None or row.group == wanted)
 
 
@@ -85,7 +88,7 @@ def _of_function(
     one: Function, models: dict[str, Path], installed: Callable[[str], bool], language: Language
 ) -> Entry:
     here = not one.needs or installed(one.needs)
-    path = models.get(one.model) if one.model else None
+    path = models.get(one.model) if shelf.is_shipped(one.model) else None
     size, licences, manifest = (None, (), None) if path is None else _facts(path)
     status: Status = "experimental" if one.experimental else "ready"
     if one.model and manifest is None:

@@ -219,7 +219,7 @@ def _told(routed: Any, answer: Any, name: str | None) -> RoutedPrediction | Data
 
 
 def open_router(**options: Any) -> Router:
-    """The router that ships, over the experts of the shelf.
+    """The router of the shelf over its experts; the router that ships knows those that ship.
 
     Args:
         **options: of ``load_bundle``, for the router and every expert; a ``target`` is not one of them.
@@ -238,6 +238,8 @@ def open_router(**options: Any) -> Router:
             f"{ROUTER} is no router", expected="a classifier with a scope gate", fix="reinstall"
         )
     known = set(shelf.model_names()) - {ROUTER}
+    if shelf.is_shipped(ROUTER):  # its labels name the models it ships with, not a user's of that name
+        known = {name for name in known if shelf.is_shipped(name)}
     experts = known & set(chooser.task.label_ids)
     return Router(
         chooser,

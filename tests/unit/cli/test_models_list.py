@@ -90,6 +90,21 @@ def test_numbers_are_printed_as_each_language_writes_them(shelves):
     assert " 0 [0, 0.0011], 3,500 " in rows()["dicom_deidentify"].figure
 
 
+@pytest.mark.parametrize("name", ["coffee", "heatmap"])
+def test_a_users_model_is_never_shown_as_ours(shelves, run, name):
+    stand_in(shelves / "own" / name, name, Form(("left", "right")))
+    listed = [row for row in entries(lambda extra: True) if row.name == name]
+    function = catalogue.find(name)
+    assert [row.path for row in listed] == [rows()["breast"].path if name == "heatmap" else None,
+                                            shelves / "own" / name]  # fmt: skip
+    assert listed[0].title == function.name.en
+    assert (listed[1].status, listed[1].figure) == ("yours", "")
+    assert listed[1].what == "classification, 2 labels"
+    code, out, _ = run("models", "show", name)
+    assert (code, "classification, 2 labels" in out) == (0, True)
+    assert function.command not in out
+
+
 def test_groups_are_parts_of_the_whole(shelves):
     parts = [set(rows(group=group)) for group in catalogue.GROUPS]
     assert set().union(*parts) == set(rows()) - {"wreck"}
@@ -189,6 +204,7 @@ def test_mistakes_at_the_door(shelves, run):
     for words, said in (
         (("add", shelves / "none"), "is not a bundle"),
         (("add", shelves / "own" / "durian", "--name", "mango"), "mango ships with vnvision"),
+        (("add", shelves / "own" / "durian", "--name", "heatmap"), "heatmap is the name of a function"),
         (("add", shelves / "own" / "durian", "--name", "Sầu riêng"), "a model cannot have this name"),
         (("remove", "mango"), "mango ships with vnvision and is not removed"),
         (("remove", "nothing"), "there is no model called nothing"),

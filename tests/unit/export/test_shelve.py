@@ -110,6 +110,17 @@ def test_a_model_that_ships_is_never_replaced_nor_removed(own, tmp_path, replace
     assert shelf.is_shipped("mango")
 
 
+@pytest.mark.parametrize("name", ["coffee", "router", "heatmap", "face_detect", "not_a_leaf"])
+@pytest.mark.parametrize("replace", [False, True])
+def test_names_of_the_catalogue_are_kept_for_what_ships(own, tmp_path, name, replace):
+    given = stand_in(tmp_path / "b", "durian")
+    for source, words in ((given, {"name": name}), (stand_in(tmp_path / "c", name), {})):
+        with pytest.raises(ConfigError, match=f"{name} is the name of a function or model.*--name") as caught:
+            add_model(source, replace=replace, **words)
+        assert "đặt tên khác bằng --name" in caught.value.vietnamese
+    assert not own.exists()
+
+
 @pytest.mark.parametrize("name", ["../out", "a/b", "Durian", "", "auto", "/tmp/x", ".hidden"])
 def test_names_that_lead_elsewhere(own, tmp_path, name):
     source = stand_in(tmp_path / "b", "durian")

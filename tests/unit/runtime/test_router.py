@@ -167,3 +167,17 @@ def test_opening_takes_the_experts_that_are_there(monkeypatch, experts):
     loaded["router"].scope = None
     with pytest.raises(BundleError, match="router is no router: expected a classifier with a scope gate"):
         open_router()
+
+
+def test_the_router_that_ships_knows_the_experts_that_ship(monkeypatch, experts):
+    loaded = {"router": Model("router", LABELS, lambda level: 0), **experts}
+    monkeypatch.setattr(module.shelf, "model_folder", lambda name: name)
+    monkeypatch.setattr(module.shelf, "model_names", lambda: dict.fromkeys(loaded))
+    monkeypatch.setattr("vnvision.runtime.load_bundle", lambda folder, **options: loaded[str(folder)])
+    for shipped, wanted in (
+        ({"router", "bean"}, {"bean"}),  # mango is a user's own, of that name
+        ({"router"}, set()),
+        (set(), {"bean", "mango"}),  # a router of the user's own means whatever is called so
+    ):
+        monkeypatch.setattr(module.shelf, "is_shipped", shipped.__contains__)
+        assert open_router().experts == wanted
