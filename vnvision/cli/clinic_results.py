@@ -32,9 +32,10 @@ def report(
     Research use, not a medical device. An image that cannot be read is reported, and the exit code is 1.
     """
     from vnvision.cli.predict import in_words
-    from vnvision.clinic.results.batch import report_files
+    from vnvision.clinic.results.batch import not_of_auto, report_files
     from vnvision.clinic.results.texts import text
     from vnvision.errors import ConfigError, DataError
+    from vnvision.hub import shelf
     from vnvision.runtime import load_bundle
 
     if language not in ("vi", "en"):
@@ -42,6 +43,8 @@ def report(
     kinds = [name for name, asked in (("sr", sr), ("sc", sc), ("seg", seg)) if asked]
     if not kinds:
         raise ConfigError("nothing to write", expected="one of --sr, --sc, --seg")
+    if str(bundle) == shelf.AUTO and not shelf.is_bundle(bundle):
+        raise not_of_auto()
     model = load_bundle(bundle, engine=cast(Any, engine), threads=threads)
     statement = text("statement", cast(Any, language))
     failed = 0

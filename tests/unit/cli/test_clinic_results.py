@@ -15,9 +15,11 @@ import typer
 from typer.testing import CliRunner
 
 from vnvision.cli import clinic_results
+from vnvision.clinic.results.batch import report_files
 from vnvision.errors import BundleError, ConfigError
 from vnvision.records import BundleManifest, Calibration, Licences, TargetRecord
 from vnvision.runtime import Predictor
+from vnvision.runtime.router import Router
 from vnvision.spec import Label, PreprocessSpec, TaskSpec
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "clinic" / "results"))
@@ -198,3 +200,18 @@ def test_embeddings_have_no_dicom_result(tmp_path):
     )
     assert isinstance(result.exception, BundleError)
     assert "answers embeddings: no DICOM result can be written" in str(result.exception)
+
+
+def test_auto_writes_no_dicom_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source, line = image(tmp_path / "a.dcm", 250), "auto writes no DICOM results: .*; name the model instead"
+    result = run("auto", source, "--out", tmp_path / "out")
+    assert isinstance(result.exception, ConfigError)
+    with pytest.raises(ConfigError, match=line):
+        raise result.exception
+    router = Router(object(), lambda name: None, ())
+    with pytest.raises(ConfigError, match=line):
+        next(report_files(router, [source], out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    bundle(tmp_path / "auto")
+    assert run("auto", source, "--out", tmp_path / "out").exit_code == 0, "a folder of that path wins"

@@ -10,9 +10,10 @@ import numpy as np
 
 from vnvision.clinic.results.records import KINDS, Language, ModelFacts, ResultFiles
 from vnvision.clinic.results.write import need_packages, write_results
-from vnvision.errors import BundleError, DataError
+from vnvision.errors import BundleError, ConfigError, DataError
 from vnvision.records import ClassPrediction, DetectionPrediction, MaskPrediction
 from vnvision.runtime import Predictor
+from vnvision.runtime.router import Router
 
 Answered = ClassPrediction | MaskPrediction | DetectionPrediction
 
@@ -51,9 +52,12 @@ def report_files(
 
     Raises:
         BundleError: the model's answers cannot be written as DICOM results.
-        ConfigError, MissingExtraError: as ``write_results``.
+        ConfigError: the model is ``auto``; and as ``write_results``.
+        MissingExtraError: as ``write_results``.
     """
     need_packages()
+    if isinstance(model, Router):
+        raise not_of_auto()
     if model.task.kind == "embedding":
         raise BundleError(f"bundle {model.name} answers embeddings: no DICOM result can be written of them")
     facts = ModelFacts.of(model.manifest)
@@ -71,6 +75,15 @@ def report_files(
             yield path, exc
         else:
             yield path, Reported(answer, files)
+
+
+def not_of_auto() -> ConfigError:
+    """The error that ``auto`` answers with many models, and a result is of one."""
+    return ConfigError(
+        "auto writes no DICOM results: each expert has its own",
+        fix="name the model instead",
+        vietnamese="auto không ghi kết quả DICOM; hãy gọi tên mô hình",
+    )
 
 
 def _answer(model: Predictor, path: Path) -> tuple[Answered, np.ndarray]:
