@@ -134,7 +134,7 @@ def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> Scope
     """The scope gate of a target, from the bundle that its model file lies in; None where it has none.
 
     Raises:
-        BundleError: the gate is missing or damaged, or not the one the calibration names.
+        BundleError: the gate is missing, damaged, not the one the calibration names, or of other labels.
     """
     record = manifest.targets[target]
     calibration = record.calibration
@@ -144,6 +144,13 @@ def scope_gate(manifest: BundleManifest, target: str, model_file: Path) -> Scope
     if not path.is_file() or sha256_file(path) != calibration.scope_sha256:
         raise BundleError(f"bundle {manifest.name}: {path} is missing or was changed", fix=FIX)
     gate = load_gate(path)
+    if isinstance(gate, LabelGates) and len(gate.gates) != len(manifest.task.labels):
+        raise BundleError(
+            f"the scope gates {path} belong to another model",
+            expected=f"{len(manifest.task.labels)}, one a label",
+            got=str(len(gate.gates)),
+            fix=FIX,
+        )
     for part in gate.gates if isinstance(gate, LabelGates) else (gate,):
         _check_gate(part, path)
     return gate

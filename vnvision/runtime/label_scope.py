@@ -173,7 +173,8 @@ def load_gate(path: str | Path) -> ScopeGate | LabelGates:
         return ScopeGate.load(path)
     names = {item.name for item in fields(ScopeGate)}
     count = {len(np.atleast_1d(array)) for array in arrays.values()}
-    if set(arrays) != names or len(count) != 1 or any(array.ndim == 0 for array in arrays.values()):
+    whole = set(arrays) == names and all(array.ndim > 0 for array in arrays.values())
+    if not whole or len(count) != 1 or count == {0}:
         raise BundleError(f"the scope gates {path} do not fit together", fix="export the model again")
     parts = range(count.pop())
     return LabelGates(

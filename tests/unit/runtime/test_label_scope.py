@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from vnvision.atomic import sha256_file
 from vnvision.errors import BundleError, DataError
+from vnvision.runtime.bundle import scope_gate
 from vnvision.runtime.label_scope import LabelGates, fit_label_gates, load_gate
 from vnvision.runtime.picture_quality import MEASURES
 from vnvision.runtime.scope import ScopeGate, fit_scope
@@ -119,6 +122,21 @@ def test_a_label_without_validation_pictures_is_refused():
         fit_label_gates(features, looks, groups, labels, **held, val_labels=np.zeros(len(labels), int))
 
 
+def test_gates_of_a_model_with_other_labels_are_refused_when_opened(gates, tmp_path):
+    path = gates.save(tmp_path / "scope.npz")
+    calibration = SimpleNamespace(scope_file="scope.npz", scope_sha256=sha256_file(path))
+    targets = {"onnx": SimpleNamespace(file="model.onnx", calibration=calibration)}
+
+    def opened(*labels):
+        about = SimpleNamespace(name="b", targets=targets, task=SimpleNamespace(labels=labels))
+        return scope_gate(about, "onnx", tmp_path / "model.onnx")
+
+    assert len(opened("a", "b", "c").gates) == 3
+    for labels in ((), ("a", "b"), ("a", "b", "c", "d")):
+        with pytest.raises(BundleError, match=rf"another model: expected {len(labels)}, one a label, got 3"):
+            opened(*labels)
+
+
 def test_files_that_are_no_gates(gates, tmp_path):
     path = tmp_path / "a.npz"
     arrays = {item.name: np.stack([getattr(g, item.name) for g in gates.gates]) for item in fields(ScopeGate)}
@@ -126,6 +144,9 @@ def test_files_that_are_no_gates(gates, tmp_path):
     with pytest.raises(BundleError, match="do not fit together; export the model again"):
         load_gate(path)
     np.savez(path, version=2, centre=arrays["centre"])
+    with pytest.raises(BundleError, match="do not fit together"):
+        load_gate(path)
+    np.savez(path, version=2, **{name: array[:0] for name, array in arrays.items()})
     with pytest.raises(BundleError, match="do not fit together"):
         load_gate(path)
     np.savez(path, version=3, **arrays)
