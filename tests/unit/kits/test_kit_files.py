@@ -264,3 +264,16 @@ def test_tensorrt_says_what_it_needs(kit):
         r"build_tensorrt: pip install tensorrt cuda-python \(No module named 'tensorrt'\)\n", done.stderr
     )
     assert not (kit / "model.engine").exists()
+
+
+def test_a_bundle_with_a_single_golden_picture_has_no_kit(bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "b")
+    with np.load(bundle / "golden.npz") as golden:
+        np.savez(tmp_path / "b" / "golden.npz", **{name: golden[name][:1] for name in golden.files})
+    manifest = BundleManifest.load(bundle / "manifest.json")
+    files = {**manifest.files, "golden.npz": sha256_file(tmp_path / "b" / "golden.npz")}
+    resign(tmp_path / "b", manifest.model_copy(update={"files": files}))
+    line = "golden pictures whose answers differ: expected 2 or more, got 1; export the model again"
+    with pytest.raises(ExportError, match=line):
+        write_kit(tmp_path / "b", "onnx", tmp_path / "kit")
+    assert not (tmp_path / "kit").exists()

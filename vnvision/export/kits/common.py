@@ -74,7 +74,7 @@ def gather(bundle_folder: str | Path, target: str) -> Parts:
     Raises:
         BundleError: the bundle is damaged.
         ConfigError: it has no such target.
-        ExportError: the preprocessing does not start from 8-bit pictures.
+        ExportError: the preprocessing does not start from 8-bit pictures, or there are too few golden ones.
     """
     bundle = open_bundle(bundle_folder)
     record = _record(bundle, target)
@@ -84,6 +84,7 @@ def gather(bundle_folder: str | Path, target: str) -> Parts:
     with np.load(bundle.file(bundle.manifest.golden), allow_pickle=False) as golden:
         arrays = {key: golden[key] for key in golden.files}
     images = arrays.pop("images")
+    _check_golden(images)
     outputs = {"output" if key == "outputs" else key: value for key, value in arrays.items()}
     right, limits = expected(bundle.file(record.file), record, spec, images, outputs)
     return Parts(
@@ -108,6 +109,17 @@ def _check_input(spec: PreprocessSpec) -> None:
             expected="input_dtype uint8 and no VOI window",
             got=f"{spec.input_dtype}, VOI window {spec.voi_window}",
             fix="run this model through vnvision, which reads such pictures",
+        )
+
+
+def _check_golden(images: np.ndarray) -> None:
+    """Refuse what shows no spread: a difference is measured against how far answers lie apart."""
+    if len(images) < 2:
+        raise ExportError(
+            "a kit needs golden pictures whose answers differ",
+            expected="2 or more",
+            got=str(len(images)),
+            fix="export the model again",
         )
 
 

@@ -38,7 +38,8 @@ def write_kit(bundle_folder: str | Path, target: str, out: str | Path) -> Path:
     Raises:
         BundleError: the bundle is damaged.
         ConfigError: it has no such target.
-        ExportError: ``out`` is taken, or the preprocessing does not start from 8-bit pictures.
+        ExportError: ``out`` is taken, the preprocessing does not start from 8-bit pictures, or the bundle
+            has fewer than two golden ones.
     """
     parts, out = gather(bundle_folder, target), Path(out).absolute()
     if out.is_dir() and any(out.iterdir()):
