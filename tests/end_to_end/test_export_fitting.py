@@ -11,7 +11,7 @@ pytest.importorskip("onnx")
 
 from vnvision import api
 from vnvision.errors import BundleError, ConfigError, DataError, ExportError
-from vnvision.export.fitting import Measured
+from vnvision.export.fitting import Measured, _asked
 from vnvision.records import BundleManifest
 from vnvision.runtime import load_bundle, open_bundle
 from vnvision.runtime.signature import generate_key
@@ -24,6 +24,27 @@ def test_limits():
     assert not one.fits(2.9, None)
     assert not one.fits(None, 4.9)
     assert not one._replace(ms=None).fits(9.0, None)  # a time that nobody measured keeps no limit
+
+
+def test_the_original_that_lean_leaves_out_has_not_to_fit():
+    default, both = ("onnx", "openvino"), ["onnx", "openvino"]
+    assert _asked(default, {}, lean=False) == both
+    assert _asked(default, {}, lean=True) == ["openvino"]
+    assert _asked(("onnx",), {}, lean=True) == ["onnx"]  # where it is alone, it stays
+    assert _asked(("onnx",), {"int8": True}, lean=True) == ["onnx-int8"]
+
+
+def test_a_kit_of_what_lean_leaves_out_is_refused_before_the_run_is_opened(tmp_path):
+    from typer.testing import CliRunner
+
+    from vnvision.cli.main import app
+
+    words = ["export", str(tmp_path / "no_run"), "--lean", "--out", str(tmp_path / "out"), "--kit"]
+    done = CliRunner().invoke(app, [*words, "onnx"])
+    assert "no target 'onnx' to make a kit of: expected openvino" in str(done.exception)
+    for further in (["openvino"], ["onnx", "--target", "onnx"]):
+        done = CliRunner().invoke(app, [*words, *further])
+        assert "no_run" in str(done.exception)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +84,8 @@ def test_the_best_that_fits_is_exported(run, other, tmp_path):
     assert sorted(item.name for item in tmp_path.iterdir()) == ["best", "fitting"]
     with pytest.raises(ConfigError, match="max_mb is wrong: expected above 0, got 0"):
         api.export(run, out=tmp_path / "none", max_mb=0)
+    lean = api.export([run, other], out=tmp_path / "lean", max_mb=1000, lean=True)
+    assert list(BundleManifest.load(lean / "manifest.json").targets) == ["openvino"]
 
 
 @pytest.mark.slow

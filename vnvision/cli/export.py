@@ -59,7 +59,7 @@ def export(
 
     wanted = list(target or ("onnx", "openvino"))
     if kit is not None:
-        _check_kit(kit, wanted, half=half, int8=int8, chip=chip)
+        _check_kit(kit, wanted, lean=lean, half=half, int8=int8, chip=chip)
     limits = {"max_ms": max_ms, "max_mb": max_mb}
     bundle = api.export(
         run,
@@ -88,12 +88,15 @@ def export(
         raise typer.Exit(1)
 
 
-def _check_kit(kit: str, wanted: list[str], **options: Any) -> None:
+def _check_kit(kit: str, wanted: list[str], *, lean: bool, **options: Any) -> None:
     """Refuse a kit of a target that is not being made, before the work and not after it."""
     from vnvision.errors import ConfigError
+    from vnvision.export.lean import kept
     from vnvision.export.targets import chosen_targets
 
-    made = chosen_targets(wanted, **options)
+    made = list(chosen_targets(wanted, **options))
+    if lean:
+        made = kept(made)
     if kit not in made:
         raise ConfigError(f"there will be no target {kit!r} to make a kit of", expected=" or ".join(made))
 

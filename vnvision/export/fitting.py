@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vnvision.errors import ConfigError, ExportError
+from vnvision.export.lean import kept
 from vnvision.export.publish import check_free, put_in_place
 from vnvision.export.run import export_run
 from vnvision.export.targets import chosen_targets
@@ -56,7 +57,7 @@ def export_fitting(
     Args:
         runs: finished runs of one task.
         out: bundle folder.
-        targets: what is asked for; the canonical ``onnx`` has to fit only where it is.
+        targets: what is asked for; the canonical ``onnx`` has to fit only where it is, and stays.
         max_ms: one picture in its engine, milliseconds.
         max_mb: files of one target, megabytes.
         overwrite: replace an existing bundle.
@@ -72,7 +73,7 @@ def export_fitting(
     check_free(out, overwrite=overwrite)
     ranked = _ranked(runs)
     precision: dict[str, Any] = {key: options[key] for key in ("half", "int8", "chip") if key in options}
-    asked = _asked(targets, precision)
+    asked = _asked(targets, precision, lean=bool(options.get("lean")))
     out.parent.mkdir(parents=True, exist_ok=True)
     tried = []
     for run, score in ranked:
@@ -108,9 +109,11 @@ def _ranked(runs: Sequence[Path]) -> list[tuple[Path, float]]:
     return sorted(scores, key=lambda item: -item[1])
 
 
-def _asked(targets: Sequence[str], precision: Mapping[str, Any]) -> list[str]:
-    """The targets that have to fit: the canonical ONNX only where it was named."""
+def _asked(targets: Sequence[str], precision: Mapping[str, Any], *, lean: bool) -> list[str]:
+    """The targets that have to fit: the canonical ONNX only where it was named and is not left out."""
     names = list(chosen_targets(targets, **precision))
+    if lean:
+        return kept(names)
     named = "onnx" in targets and not any(precision.get(key) for key in ("half", "int8"))
     return names if named or len(names) == 1 else names[1:]
 

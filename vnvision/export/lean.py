@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from vnvision.records import EvalReport, TargetRecord
@@ -17,6 +17,11 @@ N_GOLDEN = 1
 Measure = Callable[[Predictor], EvalReport]
 
 
+def kept(names: Iterable[str]) -> list[str]:
+    """Which targets a lean bundle keeps: all but the float original, which stays where it is the only one."""
+    return [name for name in names if name != ORIGINAL] or [ORIGINAL]
+
+
 def without_original(folder: Path, file: str, targets: Mapping[str, TargetRecord]) -> dict[str, TargetRecord]:
     """Take the float original's file away; where it is the only target, it stays.
 
@@ -28,10 +33,10 @@ def without_original(folder: Path, file: str, targets: Mapping[str, TargetRecord
     Returns:
         The targets that are left.
     """
-    if set(targets) == {ORIGINAL}:
-        return dict(targets)
-    (folder / file).unlink()
-    return {key: record for key, record in targets.items() if key != ORIGINAL}
+    left = kept(targets)
+    if ORIGINAL not in left:
+        (folder / file).unlink()
+    return {key: targets[key] for key in left}
 
 
 def measured_again(folder: Path, measure: Measure) -> EvalReport:
