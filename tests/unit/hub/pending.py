@@ -5,8 +5,8 @@ from __future__ import annotations
 # Models that are still being trained, and their router.
 MODELS = frozenset(
     {
-        "auto", "mango", "coffee", "bean", "chilli", "rice", "leaf_severity", "not_a_leaf",
-        "malaria", "red_cell", "chest_xray", "breast", "breast_lesion", "blood_count",
+        "leaf_severity", 
+        "breast_lesion", "blood_count",
     }
 )  # fmt: skip
 PENDING = MODELS
