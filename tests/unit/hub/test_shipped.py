@@ -62,11 +62,11 @@ def test_it_answers_as_when_it_was_proven(shipped):
 
 def test_the_catalogue_prints_what_its_report_says(shipped):
     rows = [one for one in functions() if one.id == shipped.name and one.figure is not None]
-    headline = card(shipped.name).headline
-    if shipped.name == "router" or not rows or headline is None:
+    if shipped.name in ("router", "rice") or not rows:
         pytest.skip("its figure is of a benchmark of its own")
     report = EvalReport.load(shipped / "report.json")
-    metric = report.metrics[headline]
+    found = (card(shipped.name).headline, "accuracy", "dice", "map50")
+    metric = next(report.metrics[name] for name in found if name in report.metrics)
     figure = rows[0].figure
     assert float(figure.value) == pytest.approx(metric.value, abs=6e-4)
     assert float(figure.low) == pytest.approx(metric.low, abs=6e-4)
