@@ -91,7 +91,7 @@ def export_run(
         provenance=provenance(run, predictor.config, own, looks if looks.is_file() else None),
         synthetic=synthetic,
         overwrite=overwrite,
-        files=_further_files(run, predictor.calibration, synthetic),
+        files=_further_files(run, predictor.calibration, page=synthetic and not lean),
         pictures=pictures,
         time_it=True,
         lean=lean,
@@ -113,9 +113,9 @@ def _again(report: EvalReport, manifest: Manifest, config: dict[str, Any]) -> Me
     return measure
 
 
-def _further_files(run: Path, calibration: Calibration, synthetic: bool) -> dict[str, Path]:
-    """What travels besides: the scope gate, and a page of pictures only where they are drawn ones."""
-    files = {"report.html": run / "report.html"} if synthetic else {}
+def _further_files(run: Path, calibration: Calibration, page: bool) -> dict[str, Path]:
+    """What travels besides: the scope gate, and the run's page, whose pictures have to be drawn ones."""
+    files = {"report.html": run / "report.html"} if page else {}
     if calibration.scope_file is None:
         return files
     gate = run / calibration.scope_file

@@ -229,12 +229,12 @@ def test_the_gate_of_a_run_travels_unless_it_was_changed(tmp_path):
     (tmp_path / "scope.npz").write_bytes(b"gate")
     digest = atomic.sha256_file(tmp_path / "scope.npz")
     calibration = Calibration(scope_file="scope.npz", scope_sha256=digest)
-    assert _further_files(tmp_path, calibration, synthetic=False) == {"scope.npz": tmp_path / "scope.npz"}
-    assert set(_further_files(tmp_path, calibration, synthetic=True)) == {"report.html", "scope.npz"}
-    assert _further_files(tmp_path, Calibration(), synthetic=False) == {}
+    assert _further_files(tmp_path, calibration, page=False) == {"scope.npz": tmp_path / "scope.npz"}
+    assert set(_further_files(tmp_path, calibration, page=True)) == {"report.html", "scope.npz"}
+    assert _further_files(tmp_path, Calibration(), page=False) == {}
     (tmp_path / "scope.npz").write_bytes(b"other")
     with pytest.raises(ModelError, match=r"scope\.npz is missing or was changed; train again"):
-        _further_files(tmp_path, calibration, synthetic=False)
+        _further_files(tmp_path, calibration, page=False)
 
 
 def test_pictures_that_do_not_fit_are_named_first(leaf_net, leaf_task, make):
