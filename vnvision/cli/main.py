@@ -13,6 +13,7 @@ from vnvision.cli import (
     clinic,
     clinic_results,
     data,
+    demo,
     doctor,
     evaluate,
     export,
@@ -45,6 +46,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
+app.command("demo")(demo.demo)
 models_verify.app.command("list")(models_list.show_list)
 models_verify.app.command("show")(models_list.show)
 models_verify.app.command("add")(models_list.add)

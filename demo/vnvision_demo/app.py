@@ -1,0 +1,51 @@
+"""The demo as one ASGI application."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from starlette.types import ASGIApp
+
+from vnvision_demo.settings import Settings
+from vnvision_demo.station import Station
+
+
+def application(settings: Settings) -> tuple[ASGIApp, Station]:
+    """Gradio behind the door, and the station to close when it ends.
+
+    Args:
+        settings: how to serve.
+    """
+    station = Station(settings)
+    os.environ["GRADIO_TEMP_DIR"] = str(station.uploads.root)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from vnvision_demo import page, theme
+    from vnvision_demo.door.door import Door
+
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        inner,
+        page.blocks(station),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        max_file_size=settings.file_bytes,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        theme=theme.theme(),
+        css=theme.css(),
+    )
+    threading.Thread(target=station.warm_up, daemon=True).start()
+    threading.Thread(target=station.watch, daemon=True).start()
+    door = Door(inner, settings, station.sessions, station.uploads, station.parcels, station.reader)
+    return door, station
+
+

@@ -1,0 +1,70 @@
+"""Gradio's page made ours: its language, its title, no address but our own, and something to see at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+
+from vnvision_demo.settings import Language
+from vnvision_demo.texts import say
+from vnvision_demo.texts.gradio_vi import WORDS
+
+_AWAY = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>|<link rel="manifest"[^>]*>', re.DOTALL)
+_RESIZER = re.compile(r"<script>\s*\(\(\) => \{\s*const root = .*?</script>", re.DOTALL)
+
+CSP = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+SAFE: dict[str, str] = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+def page(html: str, language: Language) -> str:
+    """What a browser gets for Gradio's page.
+
+    Args:
+        html: Gradio's.
+        language: of this page.
+    """
+    html = _RESIZER.sub("", _AWAY.sub("", html), count=1)
+    html = html.replace('lang="en"', f'lang="{language}"', 1)
+    head = (
+        f"<title>{escape(say('app.title', language))}</title>"
+        f'<meta name="description" content="{escape(say("app.lead", language))}">'
+        '<link rel="icon" href="/own/icon.svg" type="image/svg+xml">'
+        '<link rel="preload" href="/own/Roboto-Regular.ttf" as="font" type="font/ttf" crossorigin>'
+        f"<script>window.vnvisionWords = {_words(language)};</script>"
+        f'<script src="/own/shell.js" data-language="{language}"></script>'
+        '<link rel="stylesheet" href="/own/boot.css">'
+    )
+    html = re.sub(r'<meta charset="utf-8" ?/?>', lambda found: found[0] + head, html, count=1)
+    boot = (
+        f'<div id="boot" role="status"><b>vnvision</b><i></i><p>{escape(say("app.opening", language))}</p>'
+        f"<noscript>{escape(say('app.noscript', language))}</noscript></div>"
+    )
+    return html.replace("<gradio-app", boot + "<gradio-app", 1)
+
+
+def _words(language: Language) -> str:
+    """Gradio's fixed words and what stands in their place, as JSON that cannot end a script."""
+    words = WORDS if language == "vi" else {}
+    return json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")

@@ -1,0 +1,113 @@
+"""Files that browsers sent: each belongs to one browser, and is deleted once it is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vnvision_demo.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    owner: str
+    path: Path
+    size: int
+    at: float
+
+
+class Uploads:
+    """A private folder of what was sent, and whose it is.
+
+    Args:
+        root: folder, made with no access for other users of the machine.
+        session_bytes: what one browser may have here.
+        total_bytes: what all may.
+        keep_s: after this, what nobody asked about is deleted.
+    """
+
+    def __init__(self, root: Path, *, session_bytes: int, total_bytes: int, keep_s: float) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._session_bytes, self._total_bytes, self._keep_s = session_bytes, total_bytes, keep_s
+        self._held: dict[Path, _Upload] = {}
+        self._lock = threading.Lock()
+
+    def room(self, owner: str, size: int) -> None:
+        """Make sure that there is room for so many bytes more.
+
+        Raises:
+            Refusal: there is none.
+        """
+        with self._lock:
+            mine = sum(one.size for one in self._held.values() if one.owner == owner)
+            everyone = sum(one.size for one in self._held.values())
+        if mine + size > self._session_bytes:
+            raise Refusal("upload.session_full", limit_mb=self._session_bytes >> 20)
+        if everyone + size > self._total_bytes:
+            raise Refusal("upload.server_full")
+
+    def folder(self) -> Path:
+        """A fresh folder for one request's files; its name cannot be guessed."""
+        return self.root / secrets.token_hex(16)
+
+    def add(self, owner: str, paths: Sequence[str | Path]) -> None:
+        """Note whose files these are."""
+        with self._lock:
+            for path in map(Path, paths):
+                self._held[path] = _Upload(owner, path, path.stat().st_size, time.monotonic())
+
+    def owned(self, owner: str, path: str | Path) -> Path | None:
+        """The path, if that browser sent it and it is still here."""
+        found = self._held.get(Path(path))
+        if found is None or found.owner != owner or not found.path.is_file():
+            return None
+        return found.path
+
+    @contextlib.contextmanager
+    def taken(self, owner: str, paths: Sequence[str | Path]) -> Iterator[list[Path]]:
+        """A browser's files for the length of one answer; then they are deleted, whatever happened.
+
+        Raises:
+            Refusal: one is not that browser's, or is gone.
+        """
+        mine = [self.owned(owner, path) for path in paths]
+        try:
+            if any(path is None for path in mine):
+                raise Refusal("upload.gone")
+            yield [path for path in mine if path is not None]
+        finally:
+            self.delete([path for path in mine if path is not None])
+
+    def delete(self, paths: Sequence[Path]) -> None:
+        """Delete files and what lies around them."""
+        for path in paths:
+            with self._lock:
+                self._held.pop(path, None)
+            top = self.root / path.relative_to(self.root).parts[0]
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            if not any(other.is_relative_to(top) for other in list(self._held)):
+                shutil.rmtree(top, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete what was kept too long, and folders that belong to nothing."""
+        now = time.monotonic()
+        self.delete([one.path for one in list(self._held.values()) if now - one.at > self._keep_s])
+        known = {self.root / path.relative_to(self.root).parts[0] for path in list(self._held)}
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(self.root):
+                old = time.time() - entry.stat().st_mtime > self._keep_s
+                if old and Path(entry.path) not in known:
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.root, ignore_errors=True)

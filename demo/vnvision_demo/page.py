@@ -1,0 +1,59 @@
+"""The page: Gradio's blocks, once in Vietnamese at ``/`` and once in English at ``/en``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import gradio as gr
+
+from vnvision import __version__
+from vnvision_demo.settings import LANGUAGES, PATHS, Language
+from vnvision_demo.station import Station
+from vnvision_demo.tabs.crops import crops
+from vnvision_demo.texts import say
+
+Tab = Callable[[Station, Language], None]
+TABS: tuple[tuple[str, Tab], ...] = (("crops", crops),)
+
+_LEAF = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 19c0-8 5-13 14-14 0 9-5 14-13 14M5 21c1-5 4-8 8-10"/></svg>'
+)
+
+
+def blocks(station: Station) -> gr.Blocks:
+    """Both pages of the demo, with their handlers."""
+    with gr.Blocks(title=say("app.title", "vi"), analytics_enabled=False, fill_width=False) as found:
+        gr.Navbar(visible=False)
+        _page(station, "vi")
+    with found.route(say("app.language", "en"), PATHS["en"], show_in_navbar=False):
+        gr.Navbar(visible=False)
+        _page(station, "en")
+    found.queue(max_size=station.settings.queue, default_concurrency_limit=station.settings.workers)
+    return found
+
+
+def _page(station: Station, language: Language) -> None:
+    gr.HTML(_head(station, language), elem_id="v-head")
+    with gr.Tabs(elem_id="v-tabs"):
+        for name, tab in TABS:
+            with gr.Tab(say(f"tab.{name}", language), id=name, elem_id=f"tab-{name}"):
+                tab(station, language)
+    gr.HTML(f'<p>{escape(say("app.foot", language, version=__version__))}</p>', elem_id="v-foot")
+
+
+def _head(station: Station, language: Language) -> str:
+    names = {"vi": "Tiếng Việt", "en": "English"}
+    here = {language: ' aria-current="page"'}
+    links = "".join(
+        f'<a href="{PATHS[one]}" hreflang="{one}" lang="{one}"{here.get(one, "")}>{names[one]}</a>'
+        for one in LANGUAGES
+    )
+    leave = ""
+    if station.settings.users:
+        leave = f'<form method="post" action="/logout"><button>{escape(say("app.leave", language))}</button></form>'
+    return (
+        f'<header class="v-top"><div class="v-brand">{_LEAF}<h1>vnvision</h1>'
+        f'<span>{escape(say("app.offline", language))}</span></div>'
+        f'<nav aria-label="{escape(say("app.language", language))}">{links}{leave}</nav></header>'
+    )

@@ -1,0 +1,148 @@
+"""What all tabs share on the server: models, the reader of strangers' files, and the browsers' files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from vnvision.hub import shelf
+from vnvision.imaging.isolated import IsolatedReader
+from vnvision.report.cases import ModelFacts, model_facts
+from vnvision.runtime import Predictor, load_bundle, open_bundle
+from vnvision_demo.door.parcels import Parcels
+from vnvision_demo.door.sessions import Sessions
+from vnvision_demo.door.uploads import Uploads
+from vnvision_demo.settings import Settings
+
+if TYPE_CHECKING:
+    from vnvision.faces.engine import FaceEngine
+    from vnvision.runtime.router import Router
+
+_MODELS_OPEN = 24
+_SWEEP_S = 20.0
+
+
+class Station:
+    """One running demo.
+
+    Args:
+        settings: how it was started.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = Path(tempfile.mkdtemp(prefix="vnvision-demo-"))
+        self.sessions = Sessions()
+        self.uploads = Uploads(
+            self.root / "uploads",
+            session_bytes=settings.session_bytes,
+            total_bytes=settings.total_bytes,
+            keep_s=settings.keep_s,
+        )
+        self.parcels = Parcels(keep_s=settings.keep_s)
+        self.kept = Kept()
+        self.reader = IsolatedReader(workers=settings.workers)
+        self._open: OrderedDict[Path, tuple[Predictor, ModelFacts]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    @cached_property
+    def router(self) -> Router:
+        """``auto``: finds the expert for a picture."""
+        return cast("Router", load_bundle(shelf.AUTO, threads=1, reader=self.reader.read))
+
+    @cached_property
+    def faces(self) -> FaceEngine:
+        """Detector and embedder of faces."""
+        from vnvision.faces.engine import FaceEngine
+
+        return FaceEngine(threads=1)
+
+    def model(self, name: str | Path) -> tuple[Predictor, ModelFacts]:
+        """A model by name or folder, opened once, with what its pages say of it.
+
+        Raises:
+            BundleError: there is none, or it is damaged.
+        """
+        folder = Path(name) if isinstance(name, Path) else shelf.model_folder(name)
+        with self._lock:
+            if folder in self._open:
+                self._open.move_to_end(folder)
+                return self._open[folder]
+        bundle = open_bundle(folder)
+        model = load_bundle(folder, threads=1, reader=self.reader.read)
+        found = model, model_facts(bundle, model.target)
+        with self._lock:
+            self._open[folder] = found
+            while len(self._open) > _MODELS_OPEN:
+                self._open.popitem(last=False)
+        return found
+
+    def forget_model(self, folder: Path) -> None:
+        """Close a model whose folder was removed or replaced."""
+        with self._lock:
+            self._open.pop(folder, None)
+
+    def warm_up(self) -> None:
+        """Open what the first visitor would wait for."""
+        self.router.experts
+        for name in (*sorted(self.router.experts), "leaf_severity"):
+            if name in shelf.model_names():
+                self.model(name)
+
+    def watch(self) -> None:
+        """Delete what was kept too long, until closed."""
+        while not self._closed.wait(_SWEEP_S):
+            self.uploads.sweep()
+            self.parcels.sweep()
+            self.kept.sweep(self.settings.keep_s)
+
+    def close(self) -> None:
+        """Delete every file and stop the readers."""
+        self._closed.set()
+        self.reader.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+class Kept:
+    """The last thing each browser sent to a tab, in memory only, so that it can be asked about again.
+
+    Args:
+        most_bytes: of all browsers; the oldest go first.
+    """
+
+    def __init__(self, most_bytes: int = 64 << 20) -> None:
+        self._most = most_bytes
+        self._held: OrderedDict[tuple[str, str], tuple[float, int, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, owner: str, tab: str, value: Any, size: int) -> None:
+        """Keep a value in place of the one before."""
+        with self._lock:
+            self._held.pop((owner, tab), None)
+            self._held[owner, tab] = time.monotonic(), size, value
+            while sum(one[1] for one in self._held.values()) > self._most:
+                self._held.popitem(last=False)
+
+    def get(self, owner: str, tab: str) -> Any:
+        """What was kept; None where it is gone."""
+        found = self._held.get((owner, tab))
+        return None if found is None else found[2]
+
+    def drop(self, owner: str, tab: str) -> None:
+        """Let go of it."""
+        with self._lock:
+            self._held.pop((owner, tab), None)
+
+    def sweep(self, keep_s: float) -> None:
+        """Let go of what is old."""
+        now = time.monotonic()
+        with self._lock:
+            for key in [key for key, one in self._held.items() if now - one[0] > keep_s]:
+                del self._held[key]

@@ -1,0 +1,161 @@
+"""Crops: one leaf, its disease, where the model looked, how much of it is ill, and what to do."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from vnvision.api import models
+from vnvision.hub.reasons import reason
+from vnvision.records import MaskPrediction
+from vnvision.report.cases import case_of
+from vnvision.report.cases.wording import percent
+from vnvision_demo.errors import Refusal
+from vnvision_demo.settings import Language
+from vnvision_demo.show import empty, fragment
+from vnvision_demo.show.case import case_html, pdf_link
+from vnvision_demo.station import Station
+from vnvision_demo.tabs.shared import STATIC, answering, examples, owner_of, question
+from vnvision_demo.texts import say
+
+AUTO = "auto"
+SEVERITY = "leaf_severity"
+EXAMPLES = (
+    ("crops.example.spots", "leaf-spots.jpg", "bean"),
+    ("crops.example.blight", "leaf-blight.jpg", SEVERITY),
+    ("crops.example.stranger", "stranger.jpg", AUTO),
+)
+
+
+def experts(language: Language) -> list[tuple[str, str]]:
+    """What can be chosen: the title and the name of each crop model there is."""
+    found = models(group="crops", language=language)
+    rows = [
+        (one.title[:1].upper() + one.title[1:], one.name)
+        for one in found
+        if one.path is not None and one.name not in (AUTO, "not_a_leaf") and one.status != "damaged"
+    ]
+    return [(say("crops.auto", language), AUTO), *rows]
+
+
+def crops(station: Station, language: Language) -> None:
+    """Lay out the tab."""
+    teller = Teller(station, language)
+    with gr.Row(elem_classes="v-two"):
+        with gr.Column(scale=4, min_width=300):
+            gr.Markdown(say("crops.lead", language), elem_classes="v-lead")
+            photo = gr.Image(
+                label=say("crops.photo", language),
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "webcam", "clipboard"],
+                elem_classes="v-photo",
+                buttons=[],
+                height=320,
+            )
+            expert = gr.Dropdown(experts(language), value=AUTO, label=say("crops.expert", language))
+            severity = gr.Checkbox(label=say("crops.severity", language), value=False)
+            pressed = examples([(key, file) for key, file, _ in EXAMPLES], language)
+        with gr.Column(scale=6, min_width=300):
+            answer = gr.HTML(empty(language, "crops.none", "crops.none_lead"), elem_classes="v-answer")
+    answered = answering(language)
+    question(photo.input, answered(teller.photo), [photo, expert, severity], answer)
+    question(expert.input, answered(teller.again), [expert, severity], answer)
+    question(severity.input, answered(teller.again), [expert, severity], answer)
+    for button, (_, file, name) in zip(pressed, EXAMPLES, strict=True):
+        show = answering(language, outputs=3)(_example(teller, file, name))
+        question(button.click, show, [severity], [answer, expert, photo])
+
+
+def _example(teller: Teller, file: str, name: str) -> Any:
+    def show(severity: bool, request: gr.Request) -> Any:
+        data = (STATIC / file).read_bytes()
+        return teller.answer(data, name, severity, owner_of(request)), name, None
+
+    return show
+
+
+class Teller:
+    """Answers of the crops tab, in one language."""
+
+    def __init__(self, station: Station, language: Language) -> None:
+        self.station, self.language = station, language
+
+    def photo(self, path: str | None, expert: str, severity: bool, request: gr.Request) -> str:
+        """For a picture that was just sent; its file is deleted."""
+        owner = owner_of(request)
+        if path is None:
+            self.station.kept.drop(owner, "crops")
+            return empty(self.language, "crops.none", "crops.none_lead")
+        with self.station.uploads.taken(owner, [path]) as (file,):
+            data = Path(file).read_bytes()
+        return self.answer(data, expert, severity, owner)
+
+    def again(self, expert: str, severity: bool, request: gr.Request) -> str:
+        """For the same picture as before, with another wish."""
+        owner = owner_of(request)
+        data = self.station.kept.get(owner, "crops")
+        if data is None:
+            return empty(self.language, "crops.none", "crops.none_lead")
+        return self.answer(data, expert, severity, owner)
+
+    def answer(self, data: bytes, expert: str, severity: bool, owner: str) -> str:
+        """The fragment about a picture.
+
+        Raises:
+            VnvisionError: it cannot be read or answered.
+        """
+        image = self.station.reader.read(data).image
+        self.station.kept.put(owner, "crops", data, len(data))
+        by, name = "", expert
+        if expert == AUTO:
+            (chosen,) = self.station.router.choose([image])
+            if chosen.expert is None:
+                return self._stranger(image, chosen.reasons)
+            name, share = chosen.expert, percent(chosen.certainty, self.language)
+            titles = {one: title for title, one in experts(self.language)}
+            if name not in titles:
+                raise Refusal("crops.clinic_plain")
+            by = say("crops.answered_by", self.language, name=titles[name], share=share)
+        case = self._case(image, name)
+        extra = self._severity(image) if severity and name != SEVERITY and case.verdict.tone != "unsure" else ""
+        return case_html(case, [pdf_link(case, owner, self.station.parcels)], by=by, extra=extra)
+
+    def _case(self, image: np.ndarray, name: str) -> Any:
+        model, facts = self.station.model(name)
+        answer = model.predict(image)
+        seen = not answer.abstained and answer.kind in ("classification", "multilabel")
+        return case_of(
+            image,
+            answer,
+            facts,
+            reference=say("crops.reference", self.language),
+            language=self.language,
+            heatmap=model.heatmap(image) if seen else None,
+            made=date.today(),
+        )
+
+    def _severity(self, image: np.ndarray) -> str:
+        model, _ = self.station.model(SEVERITY)
+        answer = model.predict(image)
+        if not isinstance(answer, MaskPrediction) or answer.abstained:
+            return ""
+        case = self._case(image, SEVERITY)
+        return fragment("severity.html", self.language, case=case)
+
+    def _stranger(self, image: np.ndarray, reasons: tuple[str, ...]) -> str:
+        """No model here is made for the picture: why, and what to do."""
+        told = [found for code in reasons if (found := reason(code)) is not None]
+        lines = [one.why.text(self.language) for one in told]
+        steps = [one.next_step("crop", self.language) for one in told]
+        return fragment("stranger.html", self.language, picture=_small(image), lines=lines, steps=steps)
+
+
+def _small(image: np.ndarray) -> bytes:
+    from vnvision_demo.door.preview import jpeg, shown
+
+    return jpeg(shown(image))

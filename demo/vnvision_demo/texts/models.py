@@ -1,0 +1,5 @@
+"""Texts of the models tab."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {}
