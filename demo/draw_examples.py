@@ -66,7 +66,7 @@ def _face(person: int, **options: float) -> np.ndarray:
 def main() -> None:
     """Draw all of them."""
     pictures = {
-        "leaf-spots": draw_leaf("spot", 0, size_px=512).image,
+        "leaf-spots": draw_leaf("rust", 8, size_px=512).image,
         "leaf-blight": draw_leaf("blight", 1, size_px=512).image,
         "stranger": stranger(),
         "smear": smear(),

@@ -47,5 +47,3 @@ def application(settings: Settings) -> tuple[ASGIApp, Station]:
     threading.Thread(target=station.watch, daemon=True).start()
     door = Door(inner, settings, station.sessions, station.uploads, station.parcels, station.reader)
     return door, station
-
-

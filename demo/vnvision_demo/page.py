@@ -11,14 +11,13 @@ from vnvision import __version__
 from vnvision_demo.settings import LANGUAGES, PATHS, Language
 from vnvision_demo.station import Station
 from vnvision_demo.tabs.crops import crops
+from vnvision_demo.tabs.faces import faces
 from vnvision_demo.texts import say
 
 Tab = Callable[[Station, Language], None]
-TABS: tuple[tuple[str, Tab], ...] = (("crops", crops),)
+TABS: tuple[tuple[str, Tab], ...] = (("crops", crops), ("faces", faces))
 
-_LEAF = (
-    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 19c0-8 5-13 14-14 0 9-5 14-13 14M5 21c1-5 4-8 8-10"/></svg>'
-)
+_LEAF = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 19c0-8 5-13 14-14 0 9-5 14-13 14M5 21c1-5 4-8 8-10"/></svg>'
 
 
 def blocks(station: Station) -> gr.Blocks:
@@ -39,7 +38,7 @@ def _page(station: Station, language: Language) -> None:
         for name, tab in TABS:
             with gr.Tab(say(f"tab.{name}", language), id=name, elem_id=f"tab-{name}"):
                 tab(station, language)
-    gr.HTML(f'<p>{escape(say("app.foot", language, version=__version__))}</p>', elem_id="v-foot")
+    gr.HTML(f"<p>{escape(say('app.foot', language, version=__version__))}</p>", elem_id="v-foot")
 
 
 def _head(station: Station, language: Language) -> str:
@@ -54,6 +53,6 @@ def _head(station: Station, language: Language) -> str:
         leave = f'<form method="post" action="/logout"><button>{escape(say("app.leave", language))}</button></form>'
     return (
         f'<header class="v-top"><div class="v-brand">{_LEAF}<h1>vnvision</h1>'
-        f'<span>{escape(say("app.offline", language))}</span></div>'
+        f"<span>{escape(say('app.offline', language))}</span></div>"
         f'<nav aria-label="{escape(say("app.language", language))}">{links}{leave}</nav></header>'
     )

@@ -14,7 +14,9 @@ from vnvision.errors import ConfigError
 from vnvision_demo.settings import Settings
 
 
-def serve(settings: Settings, *, certificate: tuple[Path, Path] | None = None, ready: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, *, certificate: tuple[Path, Path] | None = None, ready: Callable[[str], None]
+) -> None:
     """Serve until stopped; every file sent or made is deleted at the end.
 
     Args:

@@ -21,8 +21,8 @@ from vnvision_demo.door.uploads import Uploads
 from vnvision_demo.settings import Settings
 
 if TYPE_CHECKING:
-    from vnvision.faces.engine import FaceEngine
     from vnvision.runtime.router import Router
+    from vnvision_demo.faces import FaceDesk
 
 _MODELS_OPEN = 24
 _SWEEP_S = 20.0
@@ -58,11 +58,11 @@ class Station:
         return cast("Router", load_bundle(shelf.AUTO, threads=1, reader=self.reader.read))
 
     @cached_property
-    def faces(self) -> FaceEngine:
-        """Detector and embedder of faces."""
-        from vnvision.faces.engine import FaceEngine
+    def desk(self) -> FaceDesk:
+        """Faces: compare, enrol, find, forget, hide."""
+        from vnvision_demo.faces import FaceDesk
 
-        return FaceEngine(threads=1)
+        return FaceDesk(self.settings)
 
     def model(self, name: str | Path) -> tuple[Predictor, ModelFacts]:
         """A model by name or folder, opened once, with what its pages say of it.

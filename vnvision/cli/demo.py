@@ -19,7 +19,10 @@ def demo(
         Path | None, typer.Option(metavar="FILE", help="the same, a line each, out of sight of other users")
     ] = None,
     https: Annotated[
-        bool, typer.Option("--https", help="encrypted, with a certificate made here; phones need it for the camera")
+        bool,
+        typer.Option(
+            "--https", help="encrypted, with a certificate made here; phones need it for the camera"
+        ),
     ] = False,
     certificate: Annotated[
         Path | None, typer.Option(help="with --https: your own certificate (PEM) instead of one made here")

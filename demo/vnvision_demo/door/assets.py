@@ -31,9 +31,13 @@ def patched() -> dict[str, bytes]:
     from vnvision_demo.texts.gradio_vi import TEXTS
 
     lists = [path for path in _folder().glob("*.js") if _ENTRY in path.read_text("utf-8")]
-    files = [path for path in _folder().glob(f"{_CARRIER}-*.js") if "Bahasa Indonesia" in path.read_text("utf-8")]
+    files = [
+        path for path in _folder().glob(f"{_CARRIER}-*.js") if "Bahasa Indonesia" in path.read_text("utf-8")
+    ]
     if not lists or len(files) != 1:
         raise RuntimeError("this version of gradio keeps its languages otherwise: expected 6.31")
-    served = {path.name: path.read_text("utf-8").replace(_ENTRY, '"./lang/vi.json"').encode() for path in lists}
+    served = {
+        path.name: path.read_text("utf-8").replace(_ENTRY, '"./lang/vi.json"').encode() for path in lists
+    }
     module = f"export default {json.dumps(TEXTS, ensure_ascii=False)};"
     return served | {files[0].name: module.encode()}

@@ -28,11 +28,11 @@ def page(language: Language, *, wrong: bool = False) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{word("login.title")}</title><link rel="icon" href="/own/icon.svg">'
         '<link rel="stylesheet" href="/own/boot.css"></head><body><main id="login">'
-        f'<h1>vnvision</h1><p>{word("login.lead")}</p>{note}'
+        f"<h1>vnvision</h1><p>{word('login.lead')}</p>{note}"
         f'<form method="post" action="/login?lang={language}">'
         f'<label for="name">{word("login.name")}</label>'
         '<input id="name" name="name" autocomplete="username" required autofocus>'
         f'<label for="password">{word("login.password")}</label>'
         '<input id="password" name="password" type="password" autocomplete="current-password" required>'
-        f'<button>{word("login.enter")}</button></form></main></body></html>'
+        f"<button>{word('login.enter')}</button></form></main></body></html>"
     )

@@ -51,9 +51,7 @@ class Parcels:
         keep_s: how long.
     """
 
-    def __init__(
-        self, *, most_bytes: int = 96 << 20, session_most: int = 24, keep_s: float = 900.0
-    ) -> None:
+    def __init__(self, *, most_bytes: int = 96 << 20, session_most: int = 24, keep_s: float = 900.0) -> None:
         self._most, self._session_most, self._keep_s = most_bytes, session_most, keep_s
         self._held: OrderedDict[str, Parcel] = OrderedDict()
         self._lock = threading.Lock()

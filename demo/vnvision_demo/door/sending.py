@@ -14,7 +14,6 @@ from vnvision_demo.door.uploads import Uploads
 from vnvision_demo.errors import Refusal
 
 
-
 async def receive_files(request: Request, owner: str, uploads: Uploads, most_bytes: int) -> Response:
     """Store the files of a form and give Gradio's page their paths.
 

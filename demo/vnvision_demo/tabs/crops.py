@@ -25,7 +25,7 @@ from vnvision_demo.texts import say
 AUTO = "auto"
 SEVERITY = "leaf_severity"
 EXAMPLES = (
-    ("crops.example.spots", "leaf-spots.jpg", "bean"),
+    ("crops.example.spots", "leaf-spots.jpg", AUTO),
     ("crops.example.blight", "leaf-blight.jpg", SEVERITY),
     ("crops.example.stranger", "stranger.jpg", AUTO),
 )
@@ -122,7 +122,9 @@ class Teller:
                 raise Refusal("crops.clinic_plain")
             by = say("crops.answered_by", self.language, name=titles[name], share=share)
         case = self._case(image, name)
-        extra = self._severity(image) if severity and name != SEVERITY and case.verdict.tone != "unsure" else ""
+        extra = (
+            self._severity(image) if severity and name != SEVERITY and case.verdict.tone != "unsure" else ""
+        )
         return case_html(case, [pdf_link(case, owner, self.station.parcels)], by=by, extra=extra)
 
     def _case(self, image: np.ndarray, name: str) -> Any:

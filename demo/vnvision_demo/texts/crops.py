@@ -10,7 +10,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "crops.photo": ("Ảnh lá cây", "Photo of a leaf"),
     "crops.expert": ("Cây gì?", "Which crop?"),
     "crops.auto": ("Tự nhận ra", "Find out by itself"),
-    "crops.severity": ("Đo thêm phần lá bị bệnh (thử nghiệm)", "Also measure the diseased share (experimental)"),
+    "crops.severity": (
+        "Đo thêm phần lá bị bệnh (thử nghiệm)",
+        "Also measure the diseased share (experimental)",
+    ),
     "crops.severity_title": ("Phần lá bị bệnh (thử nghiệm)", "Diseased share of the leaf (experimental)"),
     "crops.severity_note": (
         "Phép đo này mới học từ lá vẽ bằng máy, chưa kiểm chứng trên lá thật. Chỉ để tham khảo.",
@@ -30,5 +33,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "crops.example.spots": ("Lá đậu có đốm", "Bean leaf with spots"),
     "crops.example.blight": ("Lá cháy một phần", "Leaf partly blighted"),
     "crops.example.stranger": ("Không phải lá cây", "Not a leaf"),
-    "crops.answered_by": ("Chuyên gia: {name} (tự chọn, chắc {share})", "Expert: {name} (chosen, {share} sure)"),
+    "crops.answered_by": (
+        "Chuyên gia: {name} (tự chọn, chắc {share})",
+        "Expert: {name} (chosen, {share} sure)",
+    ),
 }

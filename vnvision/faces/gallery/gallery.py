@@ -34,6 +34,10 @@ from vnvision.faces.gallery.vault import RecordId
 Clock = Callable[[], datetime]
 
 
+NOTED = ("verify", "anonymise")
+"""What ``Gallery.note`` logs."""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -259,6 +263,21 @@ class Gallery:
         return write_export(
             Path(path), records, self._vault, model=self.model, dim=self.dim, form=embeddings, now=now
         )
+
+    def note(self, action: str, **detail: int | float | str | None) -> None:
+        """Log a use of faces that touches no record, such as comparing two photos.
+
+        Args:
+            action: ``verify`` or ``anonymise``.
+            **detail: counts, a threshold; never who it was.
+
+        Raises:
+            ConfigError: another action.
+        """
+        if action not in NOTED:
+            raise ConfigError("action", expected=" or ".join(NOTED), got=repr(action))
+        with self._store.write():
+            self._audit.append(self._now(), action, **detail)
 
     def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The audit log, oldest first."""
