@@ -1,4 +1,4 @@
-"""Draws the pictures to click on: ``python demo/draw_examples.py``. Nothing in them was photographed."""
+"""Draws the pictures to click on: ``python demo/draw_examples.py``. The scans are test files of pydicom's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from vnvision.data.synthetic import draw_leaf
 from vnvision.export.face_kit.drawing import drawn_face
+from vnvision.imaging import read
 
 OUT = Path(__file__).parent / "vnvision_demo" / "static"
 _CELL, _PALE, _NUCLEUS = (196, 140, 150), (225, 196, 200), (110, 60, 140)
@@ -63,6 +64,17 @@ def _face(person: int, **options: float) -> np.ndarray:
     return drawn_face(person, 384, **options)
 
 
+def _sample(name: str) -> np.ndarray:
+    """A test file of pydicom's as it is shown on its button."""
+    from vnvision_demo.door.preview import shown
+    from vnvision_demo.tabs.clinic import sample_bytes
+
+    image = shown(read(sample_bytes(name)).image)
+    factor = 240 / max(image.shape[:2])
+    size = round(image.shape[1] * factor), round(image.shape[0] * factor)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
 def main() -> None:
     """Draw all of them."""
     pictures = {
@@ -70,6 +82,8 @@ def main() -> None:
         "leaf-blight": draw_leaf("blight", 1, size_px=512).image,
         "stranger": stranger(),
         "smear": smear(),
+        "ct": _sample("J2K_pixelrep_mismatch.dcm"),
+        "us": _sample("examples_palette.dcm"),
         "face-a": _face(0),
         "face-b": _face(0, tilt_deg=9.0, grain=6.0),
         "face-c": _face(1),

@@ -68,7 +68,7 @@ class FaceDesk:
         Raises:
             Refusal: strangers could reach it.
         """
-        if not self._settings.faces_kept:
+        if not self._settings.is_private:
             raise Refusal("faces.off", 403)
         with open_gallery(self._settings.gallery, embedder=self.engine.embedder, create=create) as found:
             yield found
@@ -122,7 +122,7 @@ class FaceDesk:
 
     def people(self) -> tuple[Person, ...]:
         """Everyone enrolled."""
-        if not self._settings.faces_kept or not self.file.is_file():
+        if not self._settings.is_private or not self.file.is_file():
             return ()
         with self.gallery() as gallery:
             return gallery.list()
@@ -154,12 +154,12 @@ class FaceDesk:
         return hidden, len(faces)
 
     def _open_to_all(self) -> None:
-        if not self._settings.faces_kept:
+        if not self._settings.is_private:
             raise Refusal("faces.off", 403)
 
     def _note(self, action: str, **detail: int) -> None:
         """Log a use; where there is no gallery there is no log yet."""
-        if self._settings.faces_kept and self.file.is_file():
+        if self._settings.is_private and self.file.is_file():
             try:
                 with self.gallery() as gallery:
                     gallery.note(action, **detail)

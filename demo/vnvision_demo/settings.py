@@ -53,6 +53,6 @@ class Settings:
         return self.host in ("127.0.0.1", "::1", "localhost")
 
     @property
-    def faces_kept(self) -> bool:
-        """Whether people may be enrolled: where strangers can reach the page, only behind a password."""
+    def is_private(self) -> bool:
+        """Whether what stays may be changed (people enrolled, models added): not where strangers come in."""
         return self.is_local or bool(self.users)

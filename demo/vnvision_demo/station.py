@@ -7,24 +7,26 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from vnvision.hub import shelf
 from vnvision.imaging.isolated import IsolatedReader
-from vnvision.report.cases import ModelFacts, model_facts
-from vnvision.runtime import Predictor, load_bundle, open_bundle
+from vnvision.report.cases import ModelFacts
+from vnvision.runtime import Predictor
 from vnvision_demo.door.parcels import Parcels
 from vnvision_demo.door.sessions import Sessions
 from vnvision_demo.door.uploads import Uploads
+from vnvision_demo.jobs.models import ShelfModels
+from vnvision_demo.jobs.windowing import Viewer
 from vnvision_demo.settings import Settings
 
 if TYPE_CHECKING:
-    from vnvision.runtime.router import Router
     from vnvision_demo.faces import FaceDesk
 
-_MODELS_OPEN = 24
 _SWEEP_S = 20.0
 
 
@@ -48,14 +50,11 @@ class Station:
         self.parcels = Parcels(keep_s=settings.keep_s)
         self.kept = Kept()
         self.reader = IsolatedReader(workers=settings.workers)
-        self._open: OrderedDict[Path, tuple[Predictor, ModelFacts]] = OrderedDict()
-        self._lock = threading.Lock()
+        self.models = ShelfModels(threads=1)
+        self.viewer = Viewer(self.reader)
+        self.work = self.root / "work"
+        self.work.mkdir(mode=0o700)
         self._closed = threading.Event()
-
-    @cached_property
-    def router(self) -> Router:
-        """``auto``: finds the expert for a picture."""
-        return cast("Router", load_bundle(shelf.AUTO, threads=1, reader=self.reader.read))
 
     @cached_property
     def desk(self) -> FaceDesk:
@@ -64,37 +63,28 @@ class Station:
 
         return FaceDesk(self.settings)
 
-    def model(self, name: str | Path) -> tuple[Predictor, ModelFacts]:
-        """A model by name or folder, opened once, with what its pages say of it.
+    def model(self, name: str) -> tuple[Predictor, ModelFacts]:
+        """A model by name, opened once, with what its pages say of it.
 
         Raises:
             BundleError: there is none, or it is damaged.
         """
-        folder = Path(name) if isinstance(name, Path) else shelf.model_folder(name)
-        with self._lock:
-            if folder in self._open:
-                self._open.move_to_end(folder)
-                return self._open[folder]
-        bundle = open_bundle(folder)
-        model = load_bundle(folder, threads=1, reader=self.reader.read)
-        found = model, model_facts(bundle, model.target)
-        with self._lock:
-            self._open[folder] = found
-            while len(self._open) > _MODELS_OPEN:
-                self._open.popitem(last=False)
-        return found
-
-    def forget_model(self, folder: Path) -> None:
-        """Close a model whose folder was removed or replaced."""
-        with self._lock:
-            self._open.pop(folder, None)
+        return self.models.expert(name), self.models.facts(name)
 
     def warm_up(self) -> None:
         """Open what the first visitor would wait for."""
-        self.router.experts
-        for name in (*sorted(self.router.experts), "leaf_severity"):
+        for name in (*sorted(self.models.router().experts), "leaf_severity"):
             if name in shelf.model_names():
                 self.model(name)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A private folder for one job; no address leads to it, and it is deleted with the job."""
+        made = Path(tempfile.mkdtemp(dir=self.work))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
     def watch(self) -> None:
         """Delete what was kept too long, until closed."""

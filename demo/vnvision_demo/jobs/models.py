@@ -76,6 +76,12 @@ class ShelfModels:
                 self._facts[name] = model_facts(open_bundle(shelf.model_folder(name)), target)
             return self._facts[name]
 
+    def forget(self, name: str) -> None:
+        """Let go of a model that was replaced or removed."""
+        with self._lock:
+            self._experts.pop(name, None)
+            self._facts.pop(name, None)
+
     def close(self) -> None:
         """Free all models."""
         with self._lock:

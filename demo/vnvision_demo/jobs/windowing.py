@@ -149,6 +149,17 @@ class Viewer:
             grey = self._as_stated(view, str(path), frame, asked)
         return np.asarray(cv2.cvtColor(_sized(grey, max_side), cv2.COLOR_GRAY2RGB))
 
+    def under(self, view: View, window: Window, *, max_side: int | None = 1600) -> np.ndarray:
+        """A picture that was opened before, (h, w, 3) uint8 RGB, under another window; its file may be gone.
+
+        Raises:
+            ConfigError: a width below 1.
+        """
+        if view.facts.colour:
+            return _sized(view.levels, max_side)
+        grey = _shown(view, _checked(tuple(window)))
+        return np.asarray(cv2.cvtColor(_sized(grey, max_side), cv2.COLOR_GRAY2RGB))
+
     def forget(self, path: str | Path) -> None:
         """Let go of a picture that is to be deleted."""
         with self._lock:

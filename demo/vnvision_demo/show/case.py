@@ -18,6 +18,7 @@ class Link:
 
     href: str
     words: str
+    second: bool = False
 
 
 def pdf_link(case: Case, owner: str, parcels: Parcels) -> Link:

@@ -10,7 +10,6 @@ import gradio as gr
 import numpy as np
 
 from vnvision.api import models
-from vnvision.hub.reasons import reason
 from vnvision.records import MaskPrediction
 from vnvision.report.cases import case_of
 from vnvision.report.cases.wording import percent
@@ -20,6 +19,7 @@ from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import case_html, pdf_link
 from vnvision_demo.station import Station
 from vnvision_demo.tabs.shared import STATIC, answering, examples, owner_of, question
+from vnvision_demo.tabs.strangers import stranger_html
 from vnvision_demo.texts import say
 
 AUTO = "auto"
@@ -113,9 +113,9 @@ class Teller:
         self.station.kept.put(owner, "crops", data, len(data))
         by, name = "", expert
         if expert == AUTO:
-            (chosen,) = self.station.router.choose([image])
+            (chosen,) = self.station.models.router().choose([image])
             if chosen.expert is None:
-                return self._stranger(image, chosen.reasons)
+                return stranger_html(image, chosen.reasons, "crop", self.language)
             name, share = chosen.expert, percent(chosen.certainty, self.language)
             titles = {one: title for title, one in experts(self.language)}
             if name not in titles:
@@ -148,16 +148,3 @@ class Teller:
             return ""
         case = self._case(image, SEVERITY)
         return fragment("severity.html", self.language, case=case)
-
-    def _stranger(self, image: np.ndarray, reasons: tuple[str, ...]) -> str:
-        """No model here is made for the picture: why, and what to do."""
-        told = [found for code in reasons if (found := reason(code)) is not None]
-        lines = [one.why.text(self.language) for one in told]
-        steps = [one.next_step("crop", self.language) for one in told]
-        return fragment("stranger.html", self.language, picture=_small(image), lines=lines, steps=steps)
-
-
-def _small(image: np.ndarray) -> bytes:
-    from vnvision_demo.door.preview import jpeg, shown
-
-    return jpeg(shown(image))

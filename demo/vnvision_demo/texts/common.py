@@ -91,6 +91,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "example.title": ("Chưa có ảnh? Thử một ví dụ", "No picture at hand? Try an example"),
     "example.drawn": ("hình vẽ, không phải ảnh chụp", "drawn, not photographed"),
+    "example.missing": ("Ví dụ này không có trên máy.", "This example is not on this machine."),
     "sources": ("Nguồn", "Sources"),
     "about_model": ("Về mô hình này", "About this model"),
     "again.gone": (
