@@ -10,13 +10,23 @@ import gradio as gr
 from vnvision import __version__
 from vnvision_demo.settings import LANGUAGES, PATHS, Language
 from vnvision_demo.station import Station
+from vnvision_demo.tabs.batch import batch
 from vnvision_demo.tabs.clinic import clinic
 from vnvision_demo.tabs.crops import crops
 from vnvision_demo.tabs.faces import faces
+from vnvision_demo.tabs.fairness import fairness
+from vnvision_demo.tabs.models import models
 from vnvision_demo.texts import say
 
 Tab = Callable[[Station, Language], None]
-TABS: tuple[tuple[str, Tab], ...] = (("crops", crops), ("clinic", clinic), ("faces", faces))
+TABS: tuple[tuple[str, Tab], ...] = (
+    ("crops", crops),
+    ("clinic", clinic),
+    ("faces", faces),
+    ("fairness", fairness),
+    ("batch", batch),
+    ("models", models),
+)
 
 _LEAF = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 19c0-8 5-13 14-14 0 9-5 14-13 14M5 21c1-5 4-8 8-10"/></svg>'
 
