@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - most refusals are no errors of anybody's
     """Something the browser asked for is not done; ``key`` and ``fields`` say why in its language."""
 
     def __init__(self, key: str, status: int = 400, **fields: Any) -> None:

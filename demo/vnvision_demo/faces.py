@@ -1,4 +1,4 @@
-"""What the faces tab does, without its page: compare, enrol, find, forget, hide. One gallery for the machine."""
+"""What the faces tab does, without its page: compare, enrol, find, forget, hide; one gallery a machine."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class FaceDesk:
     def engine(self) -> FaceEngine:
         """Detector and embedder."""
         return FaceEngine(threads=2)
+
+    @cached_property
+    def bulk(self) -> FaceEngine:
+        """The same once more, for long jobs, so that visitors need not wait for them."""
+        return FaceEngine(threads=1)
 
     @cached_property
     def _watchful(self) -> tuple[Detector, ...]:
@@ -109,7 +114,7 @@ class FaceDesk:
         """Who the faces of a picture are."""
         if not self.file.is_file():
             self._open_to_all()
-            return tuple()
+            return ()
         with self._lock, self.gallery() as gallery:
             (found,) = self.engine.identify([_rgb(image)], gallery, threshold=threshold)
         return found

@@ -28,7 +28,10 @@ TABS: tuple[tuple[str, Tab], ...] = (
     ("models", models),
 )
 
-_LEAF = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 19c0-8 5-13 14-14 0 9-5 14-13 14M5 21c1-5 4-8 8-10"/></svg>'
+_LEAF = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true">'
+    '<path d="M5 19c0-8 5-13 14-14 0 9-5 14-13 14M5 21c1-5 4-8 8-10"/></svg>'
+)
 
 
 def blocks(station: Station) -> gr.Blocks:
@@ -61,8 +64,10 @@ def _head(station: Station, language: Language) -> str:
     )
     leave = ""
     if station.settings.users:
-        leave = f'<form method="post" action="/logout"><button>{escape(say("app.leave", language))}</button></form>'
+        word = escape(say("app.leave", language))
+        leave = f'<form method="post" action="/logout"><button>{word}</button></form>'
     return (
+        f'<a class="v-skip" href="#v-tabs">{escape(say("app.skip", language))}</a>'
         f'<header class="v-top"><div class="v-brand">{_LEAF}<h1>vnvision</h1>'
         f"<span>{escape(say('app.offline', language))}</span></div>"
         f'<nav aria-label="{escape(say("app.language", language))}">{links}{leave}</nav></header>'

@@ -34,7 +34,7 @@ def serve(
 
     logging.getLogger("vnvision.demo").setLevel(logging.INFO)
     app, station = application(settings)
-    pair = {} if certificate is None else {"ssl_certfile": certificate[0], "ssl_keyfile": certificate[1]}
+    certfile, keyfile = certificate or (None, None)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -44,10 +44,11 @@ def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
         ws="none",
-        **pair,
+        ssl_certfile=certfile,
+        ssl_keyfile=keyfile,
     )
     server = uvicorn.Server(config)
-    address = f"{'https' if pair else 'http'}://{shown_host(settings)}:{listening.getsockname()[1]}"
+    address = f"{'https' if certificate else 'http'}://{shown_host(settings)}:{listening.getsockname()[1]}"
     threading.Thread(target=_tell, args=(server, ready, address), daemon=True).start()
     try:
         with contextlib.suppress(KeyboardInterrupt):

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from vnvision.hub import shelf
 from vnvision.imaging.isolated import IsolatedReader
-from vnvision.report.cases import ModelFacts
-from vnvision.runtime import Predictor
 from vnvision_demo.door.parcels import Parcels
 from vnvision_demo.door.sessions import Sessions
 from vnvision_demo.door.uploads import Uploads
-from vnvision_demo.jobs.models import ShelfModels
 from vnvision_demo.jobs.windowing import Viewer
 from vnvision_demo.settings import Settings
+from vnvision_demo.shelf import OpenModels
 
 if TYPE_CHECKING:
     from vnvision_demo.faces import FaceDesk
@@ -50,7 +48,7 @@ class Station:
         self.parcels = Parcels(keep_s=settings.keep_s)
         self.kept = Kept()
         self.reader = IsolatedReader(workers=settings.workers)
-        self.models = ShelfModels(threads=1)
+        self.models = OpenModels(threads=1)
         self.viewer = Viewer(self.reader)
         self.work = self.root / "work"
         self.work.mkdir(mode=0o700)
@@ -63,19 +61,11 @@ class Station:
 
         return FaceDesk(self.settings)
 
-    def model(self, name: str) -> tuple[Predictor, ModelFacts]:
-        """A model by name, opened once, with what its pages say of it.
-
-        Raises:
-            BundleError: there is none, or it is damaged.
-        """
-        return self.models.expert(name), self.models.facts(name)
-
     def warm_up(self) -> None:
         """Open what the first visitor would wait for."""
-        for name in (*sorted(self.models.router().experts), "leaf_severity"):
+        for name in (*sorted(self.models.router.experts), "leaf_severity"):
             if name in shelf.model_names():
-                self.model(name)
+                self.models.model(name)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -35,7 +35,7 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, help="pictures answered at a time")] = 2,
     gallery: Annotated[Path | None, typer.Option(help="file of enrolled faces; default: your own")] = None,
 ) -> None:
-    """Open the web page: crops, clinic, faces, fairness, batches, teaching, models. Nothing leaves this machine."""
+    """Open the web page for clinics and farms. Everything stays on this machine."""
     from vnvision.errors import MissingExtraError
 
     if importlib.util.find_spec("gradio") is None:

@@ -1,1 +1,1 @@
-"""What stands between the browsers and Gradio: who may come in, how much, and who may have which file back."""
+"""What stands between the browsers and Gradio: who may come in, and who may have which file back."""

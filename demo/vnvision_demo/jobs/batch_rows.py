@@ -15,7 +15,7 @@ Status = Literal["answered", "abstained", "no_expert", "unread"]
 STATUSES: tuple[Status, ...] = ("answered", "abstained", "no_expert", "unread")
 COLUMNS = (
     "number", "file", "expert", "status", "answer", "answer_text", "probability", "abstained", "reason",
-    "reason_text", "severity_percent", "counts",
+    "reason_text", "severity_percent", "counts", "model_sha256", "notice",
 )  # fmt: skip
 
 
@@ -36,6 +36,8 @@ class BatchRow:
         severity: diseased share, 0 to 1.
         counts: objects by label of a detector.
         thumbnail: JPEG, at most 160 px; None where the picture could not be read.
+        model_sha256: tells the expert from every other.
+        notice: of the expert: research use, or guidance only.
     """
 
     number: int
@@ -50,6 +52,8 @@ class BatchRow:
     severity: float | None = None
     counts: tuple[tuple[str, int], ...] = ()
     thumbnail: bytes | None = None
+    model_sha256: str = ""
+    notice: str = ""
 
 
 def row_of(case: Case, number: int, expert: str) -> BatchRow:
@@ -72,6 +76,8 @@ def row_of(case: Case, number: int, expert: str) -> BatchRow:
         severity=row.severity,
         counts=tuple((label, int(n)) for label, n in counts),
         thumbnail=case.thumbnail,
+        model_sha256=case.model.sha256,
+        notice=case.model.notice,
     )
 
 
@@ -96,6 +102,8 @@ def table(rows: Iterable[BatchRow]) -> bytes:
                 safe(row.reason_text),
                 _number(severity, 2),
                 safe("; ".join(f"{label}={n}" for label, n in row.counts)),
+                row.model_sha256,
+                safe(row.notice),
             ]
         )
     return b"\xef\xbb\xbf" + stream.getvalue().encode("utf-8")

@@ -1,4 +1,4 @@
-"""A bundle that came as a zip, unpacked as if an enemy had sent it; what it holds is judged when it is opened."""
+"""A bundle that came as a zip, unpacked as if an enemy had sent it; its content is judged when opened."""
 
 from __future__ import annotations
 
@@ -83,5 +83,6 @@ def _refused(got: str) -> DataError:
         "this zip is no bundle",
         expected="the zip that the tab Teach makes, or a zipped folder of vnvision export",
         got=got[:120],
-        vietnamese="tệp zip này không phải gói mô hình; hãy gửi tệp zip do thẻ Dạy mô hình hay vnvision export tạo ra",
+        vietnamese="tệp zip này không phải gói mô hình; hãy gửi tệp zip do thẻ Dạy mô hình "
+        "hay vnvision export tạo ra",
     )

@@ -11,12 +11,13 @@ from typing import Literal
 from vnvision.evaluate.faces import FaceReport, evaluate_faces
 from vnvision.faces.embedded import EmbeddedFaces
 from vnvision.faces.engine import DEFAULT_THRESHOLD, FaceEngine
+from vnvision.faces.thresholds import Threshold
 from vnvision.imaging.isolated import IsolatedReader
 from vnvision.metrics.thresholds import rule_of_three
 from vnvision.records import Metric
 from vnvision.report.faces import write_face_report
 from vnvision_demo.jobs.fairness_faces import NO_FACE, UNREADABLE, embed_photos, people_wrong
-from vnvision_demo.jobs.fairness_people import Named, Photo, check_enough, list_photos
+from vnvision_demo.jobs.fairness_people import Named, Photo, check_enough, list_photos, twins
 from vnvision_demo.jobs.progress import Progress, silent
 from vnvision_demo.jobs.zips import Unpacked
 
@@ -72,6 +73,7 @@ class Fairness:
         threshold: cosine.
         target: what the threshold promises, such as ``fmr=1e-4``; empty for a bare number.
         population: on whom it was measured.
+        twins: names of the same photo in two people's folders; these two count as mistaken for each other.
     """
 
     report: FaceReport
@@ -86,6 +88,7 @@ class Fairness:
     threshold: float
     target: str
     population: str
+    twins: tuple[tuple[str, str], ...] = ()
 
 
 def fairness_report(
@@ -138,6 +141,18 @@ def fairness_report(
     progress(_WRITE_FROM, WRITE)
     html = write_face_report(report, out, language=language)
     progress(1.0, DONE)
+    return _result(report, html, faces, photos, limit, rows)
+
+
+def _result(
+    report: FaceReport,
+    html: Path,
+    faces: EmbeddedFaces,
+    photos: Sequence[Photo],
+    limit: Threshold,
+    rows: tuple[GroupRow, ...],
+) -> Fairness:
+    point = limit.point
     return Fairness(
         report=report,
         html=html,
@@ -149,8 +164,9 @@ def fairness_report(
         unreadable=faces.reasons.count(UNREADABLE),
         groups=rows,
         threshold=limit.value,
-        target=limit.point.target if limit.point is not None else "",
-        population=limit.point.population if limit.point is not None else "",
+        target=point.target if point is not None else "",
+        population=point.population if point is not None else "",
+        twins=twins(photos),
     )
 
 

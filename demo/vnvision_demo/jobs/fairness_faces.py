@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
+import cv2
 import numpy as np
 
 from vnvision.errors import VnvisionError
@@ -16,7 +18,7 @@ from vnvision.imaging.isolated import IsolatedReader
 from vnvision_demo.jobs.fairness_people import Photo
 
 NO_FACE, UNREADABLE = "no face", "unreadable"
-_BLOCK = 512
+_BLOCK, _MOST_PIXELS, _PIXELS_KEPT = 512, 50_000_000, 12_000_000
 
 
 def embed_photos(
@@ -35,11 +37,12 @@ def embed_photos(
     order: list[int] = []
 
     def images() -> Iterator[np.ndarray]:
-        with closing(cast(Any, reader.read_many([photo.path for photo in photos]))) as samples:
+        paths = [photo.path for photo in photos]
+        with closing(cast(Any, reader.read_many(paths, max_pixels=_MOST_PIXELS))) as samples:
             for index, sample in enumerate(samples):
                 if not isinstance(sample, VnvisionError):
                     order.append(index)
-                    yield sample.image
+                    yield _bounded(sample.image)
 
     with closing(cast(Any, engine.found(images()))) as answers:
         for number, faces in enumerate(answers):
@@ -60,6 +63,16 @@ def embed_photos(
         engine.embedder.fingerprint,
         hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest(),
     )
+
+
+def _bounded(image: np.ndarray) -> np.ndarray:
+    """At most 12 megapixels, as the detector's pictures wait in memory side by side."""
+    factor = math.sqrt(_PIXELS_KEPT / (image.shape[0] * image.shape[1]))
+    if factor >= 1:
+        return image
+    size = max(1, int(image.shape[1] * factor)), max(1, int(image.shape[0] * factor))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small).reshape(size[1], size[0], image.shape[2])
 
 
 def people_wrong(faces: EmbeddedFaces, threshold: float) -> tuple[set[str], set[str]]:

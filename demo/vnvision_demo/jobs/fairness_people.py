@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from vnvision.errors import DataError
+from vnvision.atomic import sha256_file
 from vnvision.faces.listing import SUFFIXES
+from vnvision_demo.jobs import fairness_texts as say
+from vnvision_demo.jobs.fairness_texts import LEAST_PEOPLE_A_GROUP, LEAST_REPEATED
 from vnvision_demo.jobs.zip_names import is_system, top_folder
 from vnvision_demo.jobs.zips import Unpacked
 
 MOST_PHOTOS, MOST_PEOPLE = 3_000, 1_000
-LEAST_PEOPLE_A_GROUP = 5
-"""With fewer, one person's photos decide what the report says of a group."""
-LEAST_REPEATED = 2
-"""People with two photos: without them nobody can be missed."""
 Named = tuple[str, Path]
 
 
@@ -53,15 +51,17 @@ def list_photos(source: Unpacked | str | Path | Iterable[Named]) -> list[Photo]:
     """
     named = sorted(_named(source))
     if len(named) > MOST_PHOTOS:
-        raise too_many("photos", "ảnh", MOST_PHOTOS, len(named))
+        raise say.too_many("photos", "ảnh", MOST_PHOTOS, len(named))
     top = top_folder(name for name, _ in named)
     folders = [name.removeprefix(top).split("/")[:-1] for name, _ in named]
     depths = {min(len(parts), 2) for parts in folders}
+    if depths == {0} and (top or (isinstance(source, Unpacked) and source.top)):
+        raise say.one_folder(len(named))
     if not depths or 0 in depths:
         loose = [name for (name, _), parts in zip(named, folders, strict=True) if not parts]
-        raise no_folders(loose[0] if loose else "none")
+        raise say.no_folders(loose[0] if loose else "none")
     if len(depths) > 1:
-        raise mixed(_example(named, folders, 1), _example(named, folders, 2))
+        raise say.mixed(_example(named, folders, 1), _example(named, folders, 2))
     grouped = depths == {2}
     photos = [
         Photo(name, path, "/".join(parts[:2] if grouped else parts[:1]), parts[0] if grouped else "")
@@ -69,7 +69,7 @@ def list_photos(source: Unpacked | str | Path | Iterable[Named]) -> list[Photo]:
     ]
     people = len({photo.person for photo in photos})
     if people > MOST_PEOPLE:
-        raise too_many("people", "người", MOST_PEOPLE, people)
+        raise say.too_many("people", "người", MOST_PEOPLE, people)
     return photos
 
 
@@ -89,14 +89,28 @@ def check_enough(photos: Sequence[Photo], found: Sequence[bool] | None = None) -
     repeated = {group: sum(n > 1 for n in people.values()) for group, people in counts.items()}
     looked = found is not None
     if sum(repeated.values()) < LEAST_REPEATED:
-        raise too_few_repeated(sum(repeated.values()), looked)
+        raise say.too_few_repeated(sum(repeated.values()), looked)
     if set(counts) == {""}:
         return
     small = {group: len(people) for group, people in counts.items() if len(people) < LEAST_PEOPLE_A_GROUP}
     if small:
-        raise small_groups(small, looked)
+        raise say.small_groups(small, looked)
     if once := sorted(group for group, n in repeated.items() if n < LEAST_REPEATED):
-        raise groups_without_pairs(once, looked)
+        raise say.groups_without_pairs(once, looked)
+
+
+def twins(photos: Sequence[Photo]) -> tuple[tuple[str, str], ...]:
+    """Pairs of names of the same file in two people's folders: they count as people who are mistaken."""
+    sizes: dict[int, list[Photo]] = defaultdict(list)
+    for photo in photos:
+        sizes[photo.path.stat().st_size].append(photo)
+    found, first = [], dict[str, Photo]()
+    for same in (some for some in sizes.values() if len(some) > 1):
+        for photo in same:
+            other = first.setdefault(sha256_file(photo.path), photo)
+            if other.person != photo.person:
+                found.append((other.shown, photo.shown))
+    return tuple(found)
 
 
 def _named(source: Unpacked | str | Path | Iterable[Named]) -> Iterator[Named]:
@@ -115,81 +129,3 @@ def _named(source: Unpacked | str | Path | Iterable[Named]) -> Iterator[Named]:
 
 def _example(named: Sequence[Named], folders: Sequence[Sequence[str]], depth: int) -> str:
     return next(n for (n, _), parts in zip(named, folders, strict=True) if min(len(parts), 2) == depth)
-
-
-def too_many(what: str, vietnamese: str, most: int, got: int) -> DataError:
-    """More than one report takes."""
-    dotted = f"{most:,}".replace(",", ".")
-    return DataError(
-        f"there are too many {what} for one report",
-        expected=f"at most {most:,}",
-        got=f"{got:,}",
-        fix="leave some out, or use vnvision face eval",
-        vietnamese=f"quá nhiều {vietnamese} cho một báo cáo: tối đa {dotted}, ở đây có {got}; "
-        "hãy bớt đi hoặc dùng lệnh vnvision face eval",
-    )
-
-
-def no_folders(example: str) -> DataError:
-    """Nobody says who is shown."""
-    return DataError(
-        "the folders do not say who is in the pictures",
-        expected="a folder a person (people/An/1.jpg), or group/An/1.jpg with a folder a group",
-        got=example,
-        fix="put each person's photos into a folder of their own",
-        vietnamese="không biết ảnh chụp ai: hãy để ảnh của mỗi người trong một thư mục riêng "
-        "(ví dụ An/1.jpg, hoặc nhóm/An/1.jpg nếu muốn so sánh các nhóm)",
-    )
-
-
-def mixed(shallow: str, deep: str) -> DataError:
-    """Some pictures have a group, others not."""
-    return DataError(
-        "some pictures lie in group/person folders and others in person folders",
-        expected="all in person/photo, or all in group/person/photo",
-        got=f"{shallow} beside {deep}",
-        fix="put every person's folder at the same depth",
-        vietnamese=f"thư mục không đồng nhất ({shallow} và {deep}); hãy dùng một kiểu cho tất cả: "
-        "người/ảnh hoặc nhóm/người/ảnh",
-    )
-
-
-def too_few_repeated(got: int, looked: bool) -> DataError:
-    """Nobody could be missed."""
-    seen, thay = ("with a face ", "thấy rõ mặt ") if looked else ("", "")
-    return DataError(
-        f"there are too few people with two photos {seen}".rstrip(),
-        expected=f"{LEAST_REPEATED} people or more with 2 photos each",
-        got=str(got),
-        fix="add photos: 30 people a group with 3 photos each make a good report",
-        vietnamese=f"cần ít nhất {LEAST_REPEATED} người có từ 2 ảnh {thay}trở lên, ở đây có {got}; "
-        "nên có 30 người mỗi nhóm, mỗi người 3 ảnh",
-    )
-
-
-def small_groups(groups: dict[str, int], looked: bool) -> DataError:
-    """Groups in which one person decides."""
-    got = ", ".join(f"{group}: {n}" for group, n in sorted(groups.items())[:5])
-    seen, thay = (" with a face", " thấy rõ mặt") if looked else ("", "")
-    return DataError(
-        f"a group has too few people{seen}",
-        expected=f"{LEAST_PEOPLE_A_GROUP} or more in each group; 30 make a good report",
-        got=got,
-        fix="add people to it, or leave the group out",
-        vietnamese=f"nhóm có quá ít người{thay} ({got}); mỗi nhóm cần ít nhất {LEAST_PEOPLE_A_GROUP} người, "
-        "nên có 30; hãy thêm người hoặc bỏ nhóm này",
-    )
-
-
-def groups_without_pairs(groups: Sequence[str], looked: bool) -> DataError:
-    """Groups in which nobody could be missed."""
-    got = ", ".join(groups[:5])
-    seen, thay = (" with a face", " thấy rõ mặt") if looked else ("", "")
-    return DataError(
-        f"a group has too few people with two photos{seen}",
-        expected=f"{LEAST_REPEATED} or more in each group",
-        got=got,
-        fix="add second photos of its people, or leave the group out",
-        vietnamese=f"nhóm {got} có quá ít người có hai ảnh{thay}; mỗi nhóm cần ít nhất {LEAST_REPEATED} "
-        "người như vậy",
-    )

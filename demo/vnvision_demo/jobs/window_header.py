@@ -90,6 +90,9 @@ class Preset:
         return self.vi if language == "vi" else self.en
 
 
+COLOUR = Preset("colour", "Màu gốc", "Colour")
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What may be shown beside a picture. Nothing here says whose it is.
@@ -153,7 +156,7 @@ def read_header(path: str, frame: int, max_pixels: int) -> Told:
             colour=not is_grey,
         )
         if not is_grey:
-            return Told(facts, (Preset("colour", "Màu gốc", "Colour"),), None, False)
+            return Told(facts, (COLOUR,), None, False)
         presets = (
             *_of_header(elements, frame),
             *(_of_ct() if (modality, change.unit) == ("CT", "HU") else ()),

@@ -76,7 +76,8 @@ def too_large(name: str, what: tuple[str, str], most: str, got: str | None = Non
         expected=f"at most {most}",
         got=got,
         fix="divide it into several zips",
-        vietnamese=f"{name} quá lớn: {what[1]} không được quá {most}; hãy chia thành nhiều tệp zip",
+        vietnamese=f"{name} quá lớn: {what[1]} không được quá {most.replace(',', '.')}; "
+        "hãy chia thành nhiều tệp zip",
     )
 
 
@@ -109,3 +110,8 @@ def not_written(name: str, why: str) -> DataError:
         fix="make room on the disk",
         vietnamese=f"không giải nén được {name} trên máy này ({why}); hãy kiểm tra dung lượng đĩa",
     )
+
+
+def megabytes(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / (1 << 20):,.0f} MB" if count >= 1 << 20 else f"{count:,} B"

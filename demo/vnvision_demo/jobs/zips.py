@@ -6,7 +6,6 @@ import shutil
 import stat
 import tempfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -15,14 +14,16 @@ from vnvision.imaging import sniff
 from vnvision_demo.jobs import zip_names
 from vnvision_demo.jobs import zip_texts as say
 from vnvision_demo.jobs.progress import Progress, silent
+from vnvision_demo.jobs.zip_contents import Contents, ZipLimits
 from vnvision_demo.jobs.zip_directory import Entry, read_directory
+
+__all__ = ["UNPACK", "Unpacked", "ZipLimits", "unpack_pictures"]
 
 UNPACK = "unpack"
 """Stage code of ``unpack_pictures``."""
 SYSTEM_FILE, LINK, NAME, TWICE, ZIP_INSIDE, NO_PICTURE, EMPTY = (
     "system_file", "link", "name_too_long", "same_name", "zip_inside", "no_picture", "empty",
 )  # fmt: skip
-_CHUNK = 1 << 16
 _SUFFIXES = {
     "JPEG": ".jpg",
     "PNG": ".png",
@@ -31,31 +32,6 @@ _SUFFIXES = {
     "BMP": ".bmp",
     "DICOM": ".dcm",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ZipLimits:
-    """The most that is taken.
-
-    Attributes:
-        zip_bytes: of the upload.
-        entries: in the list of contents, folders and skipped files among them.
-        file_bytes: one picture, unpacked.
-        total_bytes: all of them, unpacked.
-        ratio: ``total_bytes`` over the size of the zip, once more than ``free_bytes`` are unpacked.
-        free_bytes: drawn pictures pack well, so small zips may grow more.
-        name_chars: of a name with its folders; longer ones are skipped.
-        depth: folders one in another; deeper files are skipped.
-    """
-
-    zip_bytes: int = 512 << 20
-    entries: int = 10_000
-    file_bytes: int = 64 << 20
-    total_bytes: int = 1 << 30
-    ratio: int = 100
-    free_bytes: int = 64 << 20
-    name_chars: int = 300
-    depth: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +81,8 @@ def unpack_pictures(
         with _opened(source, called, most) as stream:
             entries = read_directory(stream, called, most.entries)
             root = Path(tempfile.mkdtemp(prefix="pictures-", dir=into))
-            job = _Job(stream, called, most, root, source.stat().st_size, progress)
-            return job.run(entries)
+            contents = Contents(stream, called, most, source.stat().st_size)
+            return _Job(called, most, root, contents, progress).run(entries)
     except BaseException as exc:
         if root is not None:
             shutil.rmtree(root, ignore_errors=True)
@@ -120,7 +96,7 @@ def _opened(source: Path, name: str, most: ZipLimits) -> BinaryIO:
     if not stat.S_ISREG(info.st_mode):
         raise say.not_a_zip(name, "no file")
     if info.st_size > most.zip_bytes:
-        raise say.too_large(name, ("the zip itself", "tệp zip"), _megabytes(most.zip_bytes))
+        raise say.too_large(name, ("the zip itself", "tệp zip"), say.megabytes(most.zip_bytes))
     stream = source.open("rb")
     head = stream.read(sniff.HEAD_BYTES)
     other = sniff.image_format(head)
@@ -133,13 +109,11 @@ def _opened(source: Path, name: str, most: ZipLimits) -> BinaryIO:
 
 @dataclass(slots=True)
 class _Job:
-    stream: BinaryIO
     name: str
     most: ZipLimits
     root: Path
-    size: int
+    contents: Contents
     progress: Progress
-    total: int = 0
     files: list[tuple[str, Path]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
@@ -189,7 +163,7 @@ class _Job:
 
     def _write(self, shown: str, entry: Entry) -> str | None:
         """Write one picture; why not, where it is none."""
-        parts = self._unpacked(entry, shown)
+        parts = self.contents.parts(entry, shown)
         head = b""
         for part in parts:
             head += part
@@ -209,57 +183,3 @@ class _Job:
             raise say.damaged(self.name, f"{shown} is not what was packed")
         self.files.append((shown, path))
         return None
-
-    def _unpacked(self, entry: Entry, shown: str) -> Iterator[bytes]:
-        """Parts of at most 64 KiB, counted as they come."""
-        size = 0
-        inflated = self._inflated if entry.method else self._stored
-        for part in inflated(entry, shown):
-            size += len(part)
-            self.total += len(part)
-            self._check(size, shown)
-            yield part
-
-    def _check(self, size: int, shown: str) -> None:
-        most = self.most
-        if size > most.file_bytes:
-            what = (f"the picture {shown}", f"ảnh {shown}")
-            raise say.too_large(self.name, what, _megabytes(most.file_bytes))
-        if self.total > most.total_bytes:
-            raise say.too_large(
-                self.name, ("unpacked pictures", "ảnh sau khi giải nén"), _megabytes(most.total_bytes)
-            )
-        if self.total > max(most.free_bytes, most.ratio * self.size):
-            raise say.suspicious(self.name, most.ratio)
-
-    def _stored(self, entry: Entry, shown: str) -> Iterator[bytes]:
-        self.stream.seek(entry.start)
-        left = entry.packed
-        while left:
-            part = self.stream.read(min(_CHUNK, left))
-            if not part:
-                raise say.damaged(self.name, "it is cut short")
-            left -= len(part)
-            yield part
-
-    def _inflated(self, entry: Entry, shown: str) -> Iterator[bytes]:
-        engine = zlib.decompressobj(-zlib.MAX_WBITS)
-        for packed in self._stored(entry, shown):
-            while packed and not engine.eof:
-                try:
-                    part = engine.decompress(packed, _CHUNK)
-                except zlib.error as exc:
-                    raise say.damaged(self.name, f"{shown} cannot be unpacked") from exc
-                packed = engine.unconsumed_tail
-                if part:
-                    yield part
-        if not engine.eof:
-            tail = engine.flush()
-            if tail:
-                yield tail
-        if not engine.eof:
-            raise say.damaged(self.name, f"{shown} is cut short")
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / (1 << 20):,.0f} MB" if count >= 1 << 20 else f"{count:,} B"

@@ -12,7 +12,7 @@ from vnvision.report.cases.wording import percent
 from vnvision.report.phrases import Quantity
 from vnvision_demo.errors import Refusal
 from vnvision_demo.jobs.batch import MOST_PICTURES, BatchResult, run_batch
-from vnvision_demo.jobs.batch_rows import STATUSES, BatchRow
+from vnvision_demo.jobs.batch_rows import BatchRow
 from vnvision_demo.jobs.zips import unpack_pictures
 from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
@@ -24,6 +24,12 @@ from vnvision_demo.tabs.progress import bar
 from vnvision_demo.tabs.shared import answering, examples, owner_of, question
 from vnvision_demo.texts import say
 
+TILES = (
+    ("answered", "batch.answered"),
+    ("abstained", "batch.abstained"),
+    ("no_expert", "batch.no_expert"),
+    ("unread", "batch.unread"),
+)
 _SHOWN = 100
 _PROGRESS = gr.Progress()
 
@@ -97,9 +103,7 @@ class Batches:
             title=title.strip(),
             progress=bar(progress, "batch", self.language, 0.1, 1.0),
         )
-        tiles = [
-            (say(f"batch.{one}", self.language), found.counts[one]) for one in STATUSES if found.counts[one]
-        ]
+        tiles = [(say(key, self.language), found.counts[one]) for one, key in TILES if found.counts[one]]
         shown = [asdict(row) | {"words": self._words(row)} for row in found.rows[:_SHOWN]]
         more = len(found.rows) > len(shown)
         seconds = Quantity(round(found.seconds, 1), "plain")

@@ -29,7 +29,7 @@ from vnvision_demo.texts import say
 if TYPE_CHECKING:
     from vnvision.runtime import Predictor
     from vnvision.runtime.answers import Answer
-    from vnvision_demo.jobs.windowing import View
+    from vnvision_demo.jobs.window_view import View
 
 AUTO, TAB = "auto", "clinic"
 _FUNCTIONS = ("heatmap", "dicom_deidentify", "dicom_report")
@@ -212,14 +212,14 @@ class Clinic:
         by, name = "", expert
         titles = {one: title for title, one in experts(self.language)}
         if expert == AUTO:
-            (chosen,) = self.station.models.router().choose([image])
+            (chosen,) = self.station.models.router.choose([image])
             if chosen.expert is None:
                 return stranger_html(image, chosen.reasons, "clinic", self.language)
             if chosen.expert not in titles:
                 raise Refusal("clinic.crop")
             name, share = chosen.expert, percent(chosen.certainty, self.language)
             by = say("crops.answered_by", self.language, name=titles[name], share=share)
-        model, facts = self.station.model(name)
+        model, facts = self.station.models.model(name)
         answer = model.predict(image)
         seen = not answer.abstained and answer.kind in ("classification", "multilabel")
         heat = model.heatmap(image) if seen else None

@@ -113,7 +113,7 @@ class Teller:
         self.station.kept.put(owner, "crops", data, len(data))
         by, name = "", expert
         if expert == AUTO:
-            (chosen,) = self.station.models.router().choose([image])
+            (chosen,) = self.station.models.router.choose([image])
             if chosen.expert is None:
                 return stranger_html(image, chosen.reasons, "crop", self.language)
             name, share = chosen.expert, percent(chosen.certainty, self.language)
@@ -128,7 +128,7 @@ class Teller:
         return case_html(case, [pdf_link(case, owner, self.station.parcels)], by=by, extra=extra)
 
     def _case(self, image: np.ndarray, name: str) -> Any:
-        model, facts = self.station.model(name)
+        model, facts = self.station.models.model(name)
         answer = model.predict(image)
         seen = not answer.abstained and answer.kind in ("classification", "multilabel")
         return case_of(
@@ -142,7 +142,7 @@ class Teller:
         )
 
     def _severity(self, image: np.ndarray) -> str:
-        model, _ = self.station.model(SEVERITY)
+        model, _ = self.station.models.model(SEVERITY)
         answer = model.predict(image)
         if not isinstance(answer, MaskPrediction) or answer.abstained:
             return ""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vnvision.faces.engine import Comparison, Match
     from vnvision.records import Face
 
+METHODS = (("faces.blur", "blur"), ("faces.pixelate", "pixelate"), ("faces.fill", "fill"))
 _AUDIT_SHOWN = 50
 _INK = (11, 107, 87)
 
@@ -334,7 +335,7 @@ def _hide(station: Station, language: Language) -> None:
     with gr.Row(elem_classes="v-two"):
         with gr.Column(scale=5, min_width=300):
             photo = _photo(language, "faces.photo")
-            methods = [(say(f"faces.{one}", language), one) for one in ("blur", "pixelate", "fill")]
+            methods = [(say(key, language), method) for key, method in METHODS]
             method = gr.Radio(methods, value="blur", label=say("faces.method", language))
             go = gr.Button(say("faces.hide_go", language), variant="primary")
             (example,) = examples([("faces.example.hide", "face-a.jpg")], language)

@@ -70,7 +70,7 @@ class Differences:
         found = fairness_report(
             unpacked,
             folder / "out",
-            engine=self.station.desk.engine,
+            engine=self.station.desk.bulk,
             reader=self.station.reader,
             language=self.language,
             progress=bar(progress, "fairness", self.language, 0.1, 1.0),
@@ -109,7 +109,8 @@ class Differences:
             if row.people_needed > row.people:
                 key = "fairness.few" if row.name else "fairness.few_all"
                 lines.append(say(key, self.language, group=row.name, needed=row.people_needed))
-        return lines
+        pairs = [" = ".join(pair) for pair in found.twins[:5]]
+        return [*lines, *([say("fairness.twins", self.language, pairs="; ".join(pairs))] if pairs else [])]
 
     def _links(self, found: Fairness, owner: str) -> list[Link]:
         put, language = self.station.parcels.put, self.language

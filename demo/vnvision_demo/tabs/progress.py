@@ -20,12 +20,13 @@ def bar(
         language: of the page.
         start, end: where this job begins and ends on the bar.
     """
-    last = [-1.0, ""]
+    last_share, last_stage = -1.0, ""
 
     def tell(share: float, stage: str) -> None:
-        if share - float(last[0]) < 0.01 and stage == last[1]:
+        nonlocal last_share, last_stage
+        if share - last_share < 0.01 and stage == last_stage:
             return
-        last[:] = [share, stage]
+        last_share, last_stage = share, stage
         progress(start + (end - start) * min(1.0, share), desc=say(f"{tab}.stage.{stage}", language))
 
     return tell

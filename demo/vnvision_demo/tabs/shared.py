@@ -60,7 +60,7 @@ def answering(language: Language, *, outputs: int = 1) -> Callable[[Callable[...
         def answered(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
-            except Exception as exc:  # noqa: BLE001 - a visitor gets a line in any case; the log has the rest
+            except Exception as exc:  # a visitor gets a line in any case; the log has the rest
                 if not isinstance(exc, Refusal | VnvisionError):
                     LOG.exception("unforeseen")
                 line, detail = in_words(exc, language)

@@ -8,8 +8,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "For research and teaching only. Not a medical device. Not for diagnosis.",
     ),
     "clinic.lead": (
-        "Gửi một ảnh hoặc tệp **DICOM**. Tên bệnh nhân ghi trong tệp không được hiện và không được lưu; chữ in "
-        "sẵn trên ảnh thì vẫn thấy.",
+        "Gửi một ảnh hoặc tệp **DICOM**. Tên bệnh nhân ghi trong tệp không được hiện, không được lưu; "
+        "chữ in sẵn trên ảnh thì vẫn thấy.",
         "Send a picture or a **DICOM** file. The patient's name in its header is neither shown nor kept; "
         "letters burned into the picture stay visible.",
     ),

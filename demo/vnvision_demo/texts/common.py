@@ -83,7 +83,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This picture cannot be read. Use JPEG, PNG, WebP, TIFF, BMP or DICOM, or take it again.",
     ),
     "error.detail": ("Chi tiết kỹ thuật", "Technical details"),
-    "wait.reading": ("Đang xem ảnh…", "Looking at the picture…"),
     "get.pdf": ("Tải phiếu PDF", "Download the PDF"),
     "get.note": (
         "Chỉ trình duyệt này tải được, trong 15 phút.",

@@ -7,8 +7,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "faces.find": ("Đăng ký và tìm", "Enrol and find"),
     "faces.hide": ("Che mặt", "Hide faces"),
     "faces.compare_lead": (
-        "Hai ảnh có cùng một người không? Ngưỡng so được đo cho từng nhóm người, không lấy từ ảnh phương Tây.",
-        "One person or two? Thresholds are measured for populations, not borrowed from Western photos.",
+        "Hai ảnh có cùng một người không? Ngưỡng được đo cho từng nhóm người, không lấy từ phương Tây.",
+        "One person or two? Thresholds are measured for populations, not borrowed from the West.",
     ),
     "faces.first": ("Ảnh thứ nhất", "First photo"),
     "faces.second": ("Ảnh thứ hai", "Second photo"),
@@ -34,8 +34,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "faces.poor": ("Ảnh chưa đủ tốt: {why}.", "The photo is not good enough: {why}."),
     "faces.score": ("Điểm giống {score}, ngưỡng {limit}", "Similarity {score}, threshold {limit}"),
-    "faces.score_bar": ("Điểm giống", "Similarity"),
-    "faces.limit_bar": ("Ngưỡng", "Threshold"),
     "faces.origin": (
         "Ngưỡng đo trên nhóm {population}: {rate} người lạ lọt qua mỗi 10.000 cặp [{low}, {high}].",
         "Threshold measured on {population}: {rate} strangers in 10,000 pairs pass [{low}, {high}].",
@@ -49,8 +47,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Faces are sensitive personal data (Law 91/2025). Enrol only people who agreed.",
     ),
     "faces.off": (
-        "Trang này mở cho cả mạng mà chưa có mật khẩu, nên không đăng ký người được. Khởi động lại với --auth.",
-        "This page is open to the network without a password, so nobody can be enrolled. Start it with --auth.",
+        "Trang này mở cho cả mạng mà chưa có mật khẩu, nên chưa đăng ký được. Hãy chạy lại với --auth.",
+        "This page is open to the network without a password, so nobody is enrolled. Start it with --auth.",
     ),
     "faces.person": ("Mã hoặc tên người", "Name or id of the person"),
     "faces.person_hint": ("ví dụ: NV-017", "such as: E-017"),

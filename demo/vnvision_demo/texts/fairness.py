@@ -4,10 +4,11 @@ from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
     "fairness.lead": (
-        "Hệ thống này nhận nhầm **người của bạn** bao nhiêu? Gửi một tệp zip: mỗi người một thư mục, mỗi thư mục "
-        "từ 2 ảnh. Muốn so các nhóm: đặt thư mục người vào thư mục nhóm.",
-        "How often does this system mistake **your people**? Send a zip with a folder a person and 2 photos or more "
-        "in each. To hold groups against each other, put the people's folders into folders of groups.",
+        "Hệ thống này nhận nhầm **người của bạn** bao nhiêu? Gửi một tệp zip: mỗi người một thư mục, "
+        "mỗi thư mục từ 2 ảnh. Muốn so các nhóm: đặt thư mục người vào thư mục nhóm.",
+        "How often does this system mistake **your people**? Send a zip with a folder a person and "
+        "2 photos or more in each. To hold groups against each other, put "
+        "the people's folders into folders of groups.",
     ),
     "fairness.tree": (
         "nhóm-A/An/1.jpg, nhóm-A/An/2.jpg, nhóm-B/Bình/1.jpg …",
@@ -19,7 +20,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fairness.none": ("Chưa có báo cáo", "No report yet"),
     "fairness.none_lead": (
         "Báo cáo hiện ở đây: với từng nhóm, bao nhiêu người bị nhận nhầm và bao nhiêu người bị bỏ sót.",
-        "The report appears here: for each group, how many are taken for somebody else, and how many are missed.",
+        "The report appears here: for each group, how many are taken for others, and how many are missed.",
     ),
     "fairness.done": ("{people} người, {photos} ảnh", "{people} people, {photos} photos"),
     "fairness.at": (
@@ -40,6 +41,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fairness.few_all": (
         "Cần khoảng {needed} người mới thấy được tỉ lệ mà ngưỡng hứa.",
         "About {needed} people are needed before the rate that was promised can be seen.",
+    ),
+    "fairness.twins": (
+        "Cùng một ảnh nằm trong thư mục của hai người: {pairs}. Hãy kiểm tra lại.",
+        "The same photo lies in two people's folders: {pairs}. Please check.",
     ),
     "fairness.pdf": ("Tải báo cáo PDF", "Download the PDF"),
     "fairness.html": ("Tải trang báo cáo", "Download the page"),

@@ -30,8 +30,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "models.remove": ("Xoá mô hình này của tôi", "Remove this model of mine"),
     "models.removed": ("Đã xoá {name}.", "{name} was removed."),
     "models.off": (
-        "Trang này mở cho cả mạng mà chưa có mật khẩu, nên không thêm hay xoá được. Khởi động lại với --auth.",
-        "This page is open to the network without a password: nothing can be added or removed. Start it with --auth.",
+        "Trang này mở cho cả mạng mà chưa có mật khẩu, nên chưa thêm hay xoá được. Hãy chạy lại với --auth.",
+        "This page is open to the network without a password, so nothing can be added. Start it with --auth.",
     ),
     "models.function": (
         "Đây là chức năng có sẵn, không phải một mô hình riêng.",

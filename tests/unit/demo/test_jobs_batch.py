@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import os
@@ -18,18 +19,30 @@ from vnvision.errors import BundleError, DataError
 from vnvision.hub import shelf
 from vnvision.imaging import read
 from vnvision.imaging.isolated import IsolatedReader
+from vnvision.report.cases import model_facts
+from vnvision.runtime import load_bundle, open_bundle
 from vnvision_demo.jobs.batch import run_batch
 from vnvision_demo.jobs.batch_rows import COLUMNS, BatchRow, table
-from vnvision_demo.jobs.models import ShelfModels
 
 EXPERTS = ("bean", "coffee", "mango", "malaria", "blood_count", "red_cell")
 
 
+class Shelf:
+    """The models that ship, each opened once."""
+
+    @functools.cached_property
+    def router(self):
+        return load_bundle(shelf.AUTO, threads=1)
+
+    @functools.cache  # noqa: B019
+    def model(self, name):
+        found = load_bundle(name, threads=1)
+        return found, model_facts(open_bundle(shelf.model_folder(name)), found.target)
+
+
 @pytest.fixture(scope="module")
 def models():
-    found = ShelfModels(threads=1)
-    yield found
-    found.close()
+    return Shelf()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +83,7 @@ def test_auto_answers_as_the_router_does_for_each_picture_alone(files, models, r
     found = run_batch(
         files, "auto", models=models, out=tmp_path, reader=reader, progress=lambda *now: told.append(now)
     )
-    router = models.router()
+    router = models.router
     for row, (_, path) in zip(found.rows[:-1], files[:-1], strict=True):
         alone = router.predict(read(path).image)
         assert row.expert == alone.expert
@@ -95,7 +108,7 @@ def test_one_expert_answers_for_all_and_clinics_show_no_file_names(
     files, models, reader, tmp_path, model, named
 ):
     found = run_batch(files, model, models=models, out=tmp_path, reader=reader, language="en")
-    expert = models.expert(model)
+    expert = models.model(model)[0]
     for row, (name, path) in zip(found.rows[:-1], files[:-1], strict=True):
         alone = expert.predict(read(path).image)
         assert row.status == ("abstained" if alone.abstained else "answered")
@@ -106,6 +119,8 @@ def test_one_expert_answers_for_all_and_clinics_show_no_file_names(
     told = lines(found.csv)
     assert [line["file"] for line in told] == [f"'{row.name}" if named else row.name for row in found.rows]
     assert found.unread == (found.rows[-1].name,)
+    assert len({line["notice"] for line in told if line["status"] != "unread"}) == 1
+    assert all(len(line["model_sha256"]) == 64 and line["notice"] for line in told[:-1])
     everything = found.csv.read_text("utf-8") + "".join(row.reason_text for row in found.rows)
     assert str(files[0][1].parent) not in everything
     assert ("lá số" in everything) == named
@@ -116,7 +131,7 @@ def test_probabilities_are_those_of_the_whole_picture(models, reader, tmp_path):
     large = cv2.resize(draw_leaf("healthy", 1).image, (1700, 1500))
     path = save(tmp_path / "a.png", large)
     found = run_batch([("a", path)], "bean", models=models, out=tmp_path, reader=reader)
-    answer = models.expert("bean").predict(read(path).image)
+    answer = models.model("bean")[0].predict(read(path).image)
     (row,) = found.rows
     assert row.status == ("abstained" if answer.abstained else "answered")
     if row.probability is not None:

@@ -132,6 +132,23 @@ def test_a_zip_gives_the_same_as_its_folder(planted, tmp_path, reader):
     assert first.groups == second.groups
 
 
+def test_one_photo_in_two_folders_is_told(planted, tmp_path, reader):
+    root = people(planted, tmp_path / "all")
+    shutil.copy(root / "bắc" / "người 1" / "0.png", root / "nam" / "người 7" / "9.png")
+    shutil.copy(root / "bắc" / "người 1" / "0.png", root / "bắc" / "người 1" / "9.png")
+    found = report(planted, root, tmp_path / "out", reader)
+    assert found.twins == (("bắc/người 1/0.png", "nam/người 7/9.png"),)
+
+
+def test_large_photos_are_made_smaller_before_they_wait(planted, tmp_path, reader):
+    root = people(planted, tmp_path / "all")
+    planted.save(root / "bắc" / "người 1" / "large.png", np.zeros((4000, 6000, 3), np.uint8))
+    engine = planted.planted_engine(points=(POINT,))
+    fairness_report(root, tmp_path / "out", engine=engine, reader=reader)
+    sizes = [size for batch in engine.detector.batches for size in batch]
+    assert (2828, 4242) in sizes
+
+
 def test_the_callback_stops_the_work(planted, tmp_path, reader):
     def stop(share, stage):
         if stage == "faces" and share > 0.3:
@@ -152,7 +169,7 @@ def test_one_who_is_in_two_groups_by_name_is_two_people(tmp_path):
     [
         ([], "none"),
         (["1.jpg", "2.jpg"], "1.jpg"),
-        (["An/1.jpg", "An/2.jpg"], "folder a person"),
+        (["An/1.jpg", "An/2.jpg"], "2 pictures in one folder"),
         (["An/1.jpg", "b/An/1.jpg"], "An/1.jpg beside b/An/1.jpg"),
         ([f"An/{n}.jpg" for n in range(2000)] + [f"B/{n}.jpg" for n in range(1001)], "3,001"),
         ([f"{n}/1.jpg" for n in range(1001)], "1,001"),
@@ -169,7 +186,7 @@ def test_folders_that_say_nothing_are_one_clear_error(names, word):
     [
         ({"photos": 1}, "two photos"),
         ({"each": 4}, "got bắc: 4, nam: 4"),
-        ({"groups": ("",), "each": 1}, "folder a person"),
+        ({"groups": ("",), "each": 1}, "3 pictures in one folder"),
     ],
 )
 def test_too_few_people_are_refused_before_a_face_is_looked_for(planted, tmp_path, reader, options, word):

@@ -277,7 +277,7 @@ class Gallery:
         if action not in NOTED:
             raise ConfigError("action", expected=" or ".join(NOTED), got=repr(action))
         with self._store.write():
-            self._audit.append(self._now(), action, **detail)
+            self._audit.append(self._now(), action, (), **detail)
 
     def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The audit log, oldest first."""
