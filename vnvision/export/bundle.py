@@ -17,13 +17,11 @@ from vnvision.export.card import model_card
 from vnvision.export.card_cost import machine, network_cost
 from vnvision.export.field import FieldPictures
 from vnvision.export.finished import checked_targets
-from vnvision.export.golden import golden_bytes
 from vnvision.export.judge import MAX_DROP, Judge
 from vnvision.export.lean import N_GOLDEN, Measure, measured_again, without_original
 from vnvision.export.making import TargetMaker
 from vnvision.export.onnx import OPSET, to_onnx, with_explanation
 from vnvision.export.original import Original
-from vnvision.export.publish import staged
 from vnvision.export.reference import Reference
 from vnvision.export.result import GateResult
 from vnvision.export.targets import ONNX_FILE, Target, chosen_targets
@@ -35,6 +33,8 @@ from vnvision.records import (
     OperatingPoint,
     TargetRecord,
 )
+from vnvision.runtime.golden import golden_bytes
+from vnvision.runtime.publish import staged
 from vnvision.runtime.signature import sign_bundle
 from vnvision.runtime.target import size_bytes
 from vnvision.spec import TaskSpec

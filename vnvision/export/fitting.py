@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from vnvision.errors import ConfigError, ExportError
 from vnvision.export.lean import kept
-from vnvision.export.publish import check_free, put_in_place
 from vnvision.export.run import export_run
 from vnvision.export.targets import chosen_targets
 from vnvision.records import BundleManifest
+from vnvision.runtime.publish import check_free, put_in_place
 from vnvision.runtime.target import size_bytes
 from vnvision.train.checkpoint import read_state
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from vnvision import atomic
 from vnvision.errors import BundleError, ConfigError, DataError
-from vnvision.export.publish import staged
 from vnvision.hub import catalogue, shelf
 from vnvision.runtime.bundle import Bundle, open_bundle
 from vnvision.runtime.guard.names import OWN
+from vnvision.runtime.publish import staged
 
 SPARE_BYTES = 64 << 20
 """Left free on the disk, so that a model never takes its last byte."""

@@ -10,7 +10,8 @@ from PIL import Image
 
 from vnvision.data.manifest import read_manifest
 from vnvision.errors import DataError
-from vnvision.export.golden import golden_bytes, golden_images
+from vnvision.export.golden import golden_images
+from vnvision.runtime.golden import golden_bytes
 from vnvision.spec import PreprocessSpec
 
 SPEC = PreprocessSpec(size_px=(20, 30))

@@ -21,12 +21,12 @@ from vnvision.export.face_kit.golden import golden_arrays
 from vnvision.export.face_kit.manifest import KIND, manifest, thresholds_of
 from vnvision.export.face_kit.networks import ENGINES, KitEngine, write_network
 from vnvision.export.face_kit.texts import TEMPLATES, licences, readme
-from vnvision.export.golden import golden_bytes
-from vnvision.export.publish import check_free, staged
 from vnvision.faces.detector import YuNet
 from vnvision.faces.engine import DEFAULT_THRESHOLD
 from vnvision.faces.graph import prepared
 from vnvision.faces.pictures import Picture, as_rgb, decoded
+from vnvision.runtime.golden import golden_bytes
+from vnvision.runtime.publish import check_free, staged
 
 _MARK = "Network = None  # write_face_kit puts the kit's engine here\n"
 _LIMIT_S = 600

@@ -9,11 +9,11 @@ from typing import Any
 
 from vnvision import atomic
 from vnvision.errors import ExportError
-from vnvision.export.golden import golden_bytes
 from vnvision.export.kits import ncnn_cpp
 from vnvision.export.kits.common import Parts, gather, labels_csv
 from vnvision.export.kits.readme import TEMPLATES, licences, own_licence, readme
-from vnvision.export.publish import staged
+from vnvision.runtime.golden import golden_bytes
+from vnvision.runtime.publish import staged
 
 ONNX = "onnx"  # float32, which TensorRT builds from
 GOLDEN, SPEC, LABELS = "golden.npz", "spec.json", "labels.csv"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vnvision.errors import ExportError
-from vnvision.export.publish import staged
+from vnvision.runtime.publish import staged
 
 
 def write(out, text="new", **options):
