@@ -1,8 +1,8 @@
 """vnvision: train, prove and export small vision models on regional data.
 
 ``import vnvision as vv`` costs nothing: what is named is loaded when it is first used. ``vv.train``,
-``vv.evaluate`` and ``vv.export`` are packages *and* can be called: ``vv.train("config.yaml")`` runs
-``vnvision.api.train``, and ``from vnvision.train.config import TrainConfig`` works as for any package.
+``vv.evaluate``, ``vv.export`` and ``vv.teach`` are packages *and* can be called: ``vv.train("config.yaml")``
+runs ``vnvision.api.train``, and ``from vnvision.train.config import TrainConfig`` works as for any package.
 ``vv.models()`` lists what there is to call, without loading ``vnvision.models``, the networks.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_PACKAGES = ("train", "evaluate", "export")
+_PACKAGES = ("train", "evaluate", "export", "teach")
 _CALLABLE = (*_PACKAGES, "models")
 _NAMES = {
     "FaceEngine": "vnvision.faces.engine",
@@ -51,11 +51,12 @@ __all__ = [
     "read",
     "read_manifest",
     "remove_model",
+    "teach",
     "train",
 ]
 
 if TYPE_CHECKING:
-    from vnvision.api import add_model, evaluate, export, models, quickstart, remove_model, train
+    from vnvision.api import add_model, evaluate, export, models, quickstart, remove_model, teach, train
     from vnvision.data.duplicates import find_duplicates
     from vnvision.data.manifest import read_manifest
     from vnvision.errors import VnvisionError

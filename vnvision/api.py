@@ -11,6 +11,7 @@ from vnvision.errors import ConfigError, MissingExtraError
 if TYPE_CHECKING:
     from vnvision.hub.listing import Entry
     from vnvision.records import EvalReport
+    from vnvision.teach.records import Taught
     from vnvision.train.config import TrainConfig
 
 RUN_FILE, BUNDLE_FILE = "run.json", "manifest.json"
@@ -174,6 +175,37 @@ def remove_model(name: str) -> Path:
     from vnvision.export.shelve import remove_model as remove
 
     return remove(name)
+
+
+def teach(
+    photographs: str | Path | Mapping[str, Sequence[str | Path]],
+    out: str | Path,
+    *,
+    name: str,
+    domain: Literal["crop", "clinic"] = "crop",
+    by_folder: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> Taught:
+    """Teach an image classifier from a folder of class folders, without torch; see ``vnvision.teach``.
+
+    Args:
+        photographs: a folder with a folder for each class, or files by class name.
+        out: the bundle's folder.
+        name: of the model.
+        domain: ``crop`` or ``clinic``.
+        by_folder: photographs of one folder inside a class's folder are of one plant or patient.
+        progress: called with (share done, stage).
+        overwrite: replace a bundle that is there.
+        **options: ``trunk``, ``reader``, ``seed``, ``threads``.
+    """
+    from vnvision.teach.run import teach as run
+
+    return run(
+        photographs, out, name=name, domain=domain, by_folder=by_folder, progress=progress,
+        overwrite=overwrite, **options,
+    )  # fmt: skip
 
 
 def open_predictor(subject: Any) -> tuple[Any, str | None]:

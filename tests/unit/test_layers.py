@@ -20,6 +20,7 @@ LAYERS = [
     {"faces"},
     {"evaluate"},
     {"report", "clinic"},
+    {"teach"},
     {"tasks"},
     {"train"},
     {"export"},
@@ -28,9 +29,7 @@ LAYERS = [
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = [
-    name for name in LEVEL if LEVEL[name] <= LEVEL["report"] and name not in ("models", "losses")
-]
+WITHOUT_TORCH = [name for name in LEVEL if LEVEL[name] <= LEVEL["teach"] and name not in ("models", "losses")]
 TORCH = ("torch", "torchvision", "timm", "lightning", "insightface")
 SOURCES = sorted(ROOT.rglob("*.py"))
 
@@ -82,7 +81,7 @@ def test_lower_layers_never_name_torch_models_or_losses(path):
 def test_importing_what_runs_on_a_device_loads_no_torch():
     code = (
         "import sys, vnvision, vnvision.runtime, vnvision.evaluate, vnvision.report, vnvision.data.manifest\n"
-        "import vnvision.imaging, vnvision.engines, vnvision.cli.main\n"
+        "import vnvision.imaging, vnvision.engines, vnvision.cli.main, vnvision.teach.run\n"
         "vnvision.load_bundle\n"
         f"loaded = sorted(set({TORCH}) & set(sys.modules))\n"
         "assert not loaded, loaded"

@@ -30,6 +30,7 @@ from vnvision.cli import (
     models_verify,
     predict,
     quickstart,
+    teach,
     train,
 )
 from vnvision.errors import VnvisionError
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("quickstart")(quickstart.quickstart)
+app.command("teach")(teach.teach)
 app.command("train", context_settings={"ignore_unknown_options": False})(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)

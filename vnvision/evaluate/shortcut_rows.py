@@ -57,15 +57,16 @@ def collect(
                 facts.append(file_facts(manifest.file(row), (image.shape[0], image.shape[1]), image.shape[2]))
         if progress is not None:
             progress(len(looked), len(manifest))
-    out = {}
-    for view in views:
-        if view == "metadata":
-            out[view] = _stacked(list(facts))
-        elif view == "background":
-            out[view] = _outside(looked)
-        else:
-            out[view] = _stacked([one.plain[view] for one in looked])
-    return out
+    out = stacked(looked, tuple(view for view in views if view != "metadata"))
+    return {view: _stacked(list(facts)) if view == "metadata" else out[view] for view in views}
+
+
+def stacked(looked: list[Views], views: tuple[str, ...]) -> dict[str, ViewRows]:
+    """Some views of pictures that were looked at, as matrices; see ``collect`` on the background."""
+    return {
+        view: _outside(looked) if view == "background" else _stacked([one.plain[view] for one in looked])
+        for view in views
+    }
 
 
 class Masks:

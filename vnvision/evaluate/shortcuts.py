@@ -8,7 +8,7 @@ cannot show the answer. What it reaches, a network can reach the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from vnvision.evaluate.shortcut_views import VIEWS
 from vnvision.metrics.classification import Kind, classification_metrics
 from vnvision.records import Metric
 
-__all__ = ["VIEWS", "ProbeRow", "ShortcutReport", "probe_shortcuts"]
+__all__ = ["VIEWS", "ProbeRow", "ShortcutReport", "probe_shortcuts", "probe_views"]
 
 SHUFFLES = 19
 """Beating all of them by luck has a chance of 1 in 20."""
@@ -74,10 +74,9 @@ def probe_shortcuts(
     step = progress or (lambda done, total: None)
     found = collect(both, wanted, lambda done, _: step(done, 2 * len(both)))
     judge = _Judge(labels, "multilabel" if both.is_multilabel else "classification", n_boot, seed)
-    strict = 1 - (1 - LEVEL) / len(wanted)
     rows = []
     for view in wanted:
-        rows.append(_probe(view, found[view], both, learned, judge, strict))
+        rows.append(_probe(view, found[view], both, learned, judge, _strict(len(wanted))))
         step(len(both) + round(len(both) * len(rows) / len(wanted)), 2 * len(both))
     return ShortcutReport(
         name=manifest.path.parent.name or manifest.path.name,
@@ -92,6 +91,33 @@ def probe_shortcuts(
         model=model,
         warnings=warnings(parts[1], test, any(row.judged_on == "accuracy" for row in rows)),
     )
+
+
+def probe_views(
+    found: Mapping[str, ViewRows], rows: Manifest, learned: np.ndarray, *, n_boot: int = 1000, seed: int = 0
+) -> tuple[ProbeRow, ...]:
+    """As ``probe_shortcuts``, of views that were taken already.
+
+    Args:
+        found: by view, a row a picture.
+        rows: their labels and groups; no file is read.
+        learned: (N,) bool, which to learn from; the others are asked about, and share no group with them.
+        n_boot: resamples of every interval.
+        seed: of the resamples and of the shuffled control.
+
+    Raises:
+        ConfigError: an unknown view, or none.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    wanted = _known_views(tuple(found))
+    judge = _Judge(rows.label_ids(), "multilabel" if rows.is_multilabel else "classification", n_boot, seed)
+    strict = _strict(len(wanted))
+    return tuple(_probe(view, found[view], rows, learned, judge, strict) for view in wanted)
+
+
+def _strict(count: int) -> float:
+    """The level of each of some intervals that together keep ``LEVEL``."""
+    return 1 - (1 - LEVEL) / count
 
 
 @dataclass(frozen=True, slots=True)

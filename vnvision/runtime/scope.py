@@ -134,24 +134,81 @@ def fit_scope(
     Raises:
         DataError: too few pictures or groups, or arrays that do not fit.
     """
+    _check(features, measures, groups)
+    gate = _ungated(features, measures, directions)
+    _, held_out = _held_out(features, measures, groups, directions)
+    gate = replace(gate, units=_units(held_out))
+    limit = conformal_limit(gate.score(val_features, val_measures), val_groups, keep)
+    facts = np.array([keep, len(val_features), len(set(val_groups))], np.float64)
+    return replace(gate, limit=np.array(limit), facts=facts)
+
+
+def fit_scope_alone(
+    features: np.ndarray,
+    measures: np.ndarray,
+    groups: Sequence[Hashable],
+    plain: np.ndarray,
+    *,
+    keep: float = 0.95,
+    directions: int = DIRECTIONS,
+) -> ScopeGate:
+    """As ``fit_scope`` where no pictures can be spared for the limit: it is set on distances out of fold.
+
+    Each picture is judged by a gate that saw nothing of its group; these gates saw fewer pictures than the
+    one that is kept, so their distances err upwards, and the limit lets a little more through than ``keep``.
+
+    Args:
+        features: (N, F), augmented views among them.
+        measures: (N, 11).
+        groups: N keys, views with their picture.
+        plain: (N,) bool, which rows are pictures as they are: the limit is set on these.
+        keep: share of pictures in scope to let through.
+        directions: of the features' covariance that are kept apart.
+
+    Raises:
+        DataError: too few pictures or groups, or arrays that do not fit.
+    """
+    _check(features, measures, groups)
+    order, held_out = _held_out(features, measures, groups, directions)
+    distances = np.empty_like(held_out)
+    distances[order] = held_out
+    units = _units(distances)
+    scores, keys = (
+        (distances[plain] / units).sum(axis=1),
+        [key for key, one in zip(groups, plain, strict=True) if one],
+    )
+    gate = replace(_ungated(features, measures, directions), units=units)
+    facts = np.array([keep, len(keys), len(set(keys))], np.float64)
+    return replace(gate, limit=np.array(conformal_limit(scores, keys, keep)), facts=facts)
+
+
+def _check(features: np.ndarray, measures: np.ndarray, groups: Sequence[Hashable]) -> None:
     if not len(features) == len(measures) == len(groups) or len(set(groups)) < 2 * _FOLDS:
         raise DataError(
             "the scope gate cannot be fitted",
             expected=f"features, measures and groups of equal length, {2 * _FOLDS} groups or more",
             got=f"{len(features)}, {len(measures)} and {len(groups)}, {len(set(groups))} groups",
         )
-    gate, fold = _ungated(features, measures, directions), group_folds(groups, _FOLDS)
-    held_out = [
+
+
+def _held_out(
+    features: np.ndarray, measures: np.ndarray, groups: Sequence[Hashable], directions: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in the order of folds, and their (N, 2) distances to gates that saw nothing of their groups."""
+    fold = group_folds(groups, _FOLDS)
+    found = [
         _ungated(features[fold != k], measures[fold != k], directions).distances(
             features[fold == k], measures[fold == k]
         )
         for k in range(_FOLDS)
     ]
-    units = np.concatenate(held_out).std(axis=0)
-    gate = replace(gate, units=np.where(units > 0, units, 1.0))
-    limit = conformal_limit(gate.score(val_features, val_measures), val_groups, keep)
-    facts = np.array([keep, len(val_features), len(set(val_groups))], np.float64)
-    return replace(gate, limit=np.array(limit), facts=facts)
+    return np.argsort(fold, kind="stable"), np.concatenate(found)
+
+
+def _units(distances: np.ndarray) -> np.ndarray:
+    """The spread of each distance; 1 where there is none."""
+    units = distances.std(axis=0)
+    return np.where(units > 0, units, 1.0)
 
 
 def _ungated(features: np.ndarray, measures: np.ndarray, directions: int) -> ScopeGate:
