@@ -89,12 +89,13 @@ def test_importing_what_runs_on_a_device_loads_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def test_the_three_verbs_are_packages_and_callable():
+def test_the_four_verbs_are_packages_and_callable():
     import vnvision as vv
 
     assert callable(vv.train)
     assert callable(vv.evaluate)
     assert callable(vv.export)
+    assert callable(vv.teach)
     from vnvision.train.config import TrainConfig
 
     assert vv.train.config.TrainConfig is TrainConfig

@@ -16,8 +16,6 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 OUTER, INNER = 5, 3
 MOST_INNER = 600
 """Photographs that the strength is chosen on; of more, some are drawn, groups whole."""
-LEARNT = 2
-"""Views of each photograph that the head learns from: as it is, and mirrored."""
 _TINY = 1e-6
 
 
@@ -132,12 +130,11 @@ def out_of_fold(
 
 
 def learnt(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a head learns from: the first ``LEARNT`` views (N, V, F) of each photograph, and their targets.
+    """What a head learns from: every view (N, V, F) of each photograph as a row, and the rows' targets.
 
     It is asked about the first view alone, the photograph as it is.
     """
-    views = features[:, :LEARNT]
-    return views.reshape(-1, features.shape[2]), np.repeat(targets, views.shape[1])
+    return features.reshape(-1, features.shape[2]), np.repeat(targets, features.shape[1])
 
 
 def folds(

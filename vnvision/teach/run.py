@@ -101,7 +101,8 @@ def teach(
             reader = stack.enter_context(IsolatedReader(workers=READERS)).read
         network = stack.enter_context(closing(open_trunk(trunk, threads=threads)))
         seen = look_at(photos, network, reader, tell.within("read", "groups"))
-        taught, parts = _learn(seen, photos, labels, network, tell, _Asked(called, name, domain, place, seed))
+        asked = _Asked(called, name, domain, by_folder, place, seed)
+        taught, parts = _learn(seen, photos, labels, network, tell, asked)
         tell("write")
         taught = taught.model_copy(update={"seconds": round(time.monotonic() - start, 2)})
         with staged(place, overwrite=overwrite) as folder:
@@ -118,6 +119,7 @@ class _Asked:
     name: str
     title: str
     domain: str
+    by_folder: bool
     folder: Path
     seed: int
 
@@ -192,7 +194,7 @@ def _taught(
     blind = guessing([photo.target for photo in seen.photos])
     commonest = rows[counts.index(max(counts))].label.vi
     further = data_notes(
-        rows, across=across, unreadable=len(seen.unreadable), domain=asked.domain,
+        rows, across=across, unreadable=len(seen.unreadable), patients=asked.domain == "clinic" and not asked.by_folder,
         limit=score.calibration.abstain_below,
     )  # fmt: skip
     return Taught(
@@ -245,7 +247,8 @@ def _provenance(asked: _Asked, trunk: Trunk, taught: Taught, report: EvalReport)
     """Where the model comes from; nothing of it names a place on this machine."""
     under = trunk.bundle.manifest
     packages = ("numpy", "opencv-python", "onnxruntime", "scikit-learn")
-    data = under.provenance.get("card", {}).get("data", [])
+    told = under.provenance
+    data = told.get("card", {}).get("data") or told.get("trunk", {}).get("data", [])  # taught on a taught one
     kept = ("title", "authors", "year", "doi", "url", "licence", "licence_url")
     return {
         "domain": asked.domain,

@@ -44,7 +44,7 @@ def verdict(accuracy: Metric, balanced: Metric, guessing: float, commonest: str,
 
 
 def data_notes(
-    rows: Sequence[ClassRow], *, across: int, unreadable: int, domain: str, limit: float | None
+    rows: Sequence[ClassRow], *, across: int, unreadable: int, patients: bool, limit: float | None
 ) -> tuple[Note, ...]:
     """What to know of the photographs before believing the score."""
     found = [
@@ -56,7 +56,7 @@ def data_notes(
             " khác trước.",
         )
     ]
-    if domain == "clinic":
+    if patients:
         found.append(
             Note(
                 code="patients",
