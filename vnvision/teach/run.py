@@ -194,9 +194,12 @@ def _taught(
     blind = guessing([photo.target for photo in seen.photos])
     commonest = rows[counts.index(max(counts))].label.vi
     further = data_notes(
-        rows, across=across, unreadable=len(seen.unreadable), patients=asked.domain == "clinic" and not asked.by_folder,
+        rows,
+        across=across,
+        unreadable=len(seen.unreadable),
+        patients=asked.domain == "clinic" and not asked.by_folder,
         limit=score.calibration.abstain_below,
-    )  # fmt: skip
+    )
     return Taught(
         name=asked.name,
         title=asked.title,
