@@ -16,6 +16,7 @@ from vnvision_demo.tabs.crops import crops
 from vnvision_demo.tabs.faces import faces
 from vnvision_demo.tabs.fairness import fairness
 from vnvision_demo.tabs.models import models
+from vnvision_demo.tabs.teach import teach
 from vnvision_demo.texts import say
 
 Tab = Callable[[Station, Language], None]
@@ -25,6 +26,7 @@ TABS: tuple[tuple[str, Tab], ...] = (
     ("faces", faces),
     ("fairness", fairness),
     ("batch", batch),
+    ("teach", teach),
     ("models", models),
 )
 

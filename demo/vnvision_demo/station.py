@@ -19,6 +19,7 @@ from vnvision_demo.door.parcels import Parcels
 from vnvision_demo.door.sessions import Sessions
 from vnvision_demo.door.uploads import Uploads
 from vnvision_demo.jobs.windowing import Viewer
+from vnvision_demo.lessons import Lessons
 from vnvision_demo.settings import Settings
 from vnvision_demo.shelf import OpenModels
 
@@ -52,6 +53,9 @@ class Station:
         self.viewer = Viewer(self.reader)
         self.work = self.root / "work"
         self.work.mkdir(mode=0o700)
+        self.lessons = Lessons(
+            self.root / "lessons", most_bytes=settings.session_bytes, keep_s=4 * settings.keep_s
+        )
         self._closed = threading.Event()
 
     @cached_property
@@ -81,6 +85,7 @@ class Station:
         while not self._closed.wait(_SWEEP_S):
             self.uploads.sweep()
             self.parcels.sweep()
+            self.lessons.sweep()
             self.kept.sweep(self.settings.keep_s)
 
     def close(self) -> None:

@@ -32,3 +32,16 @@ def people(file: Path, count: int = 12, photos: int = 3) -> Path:
                 face = drawn_face(person, 224, tilt_deg=6.0 * photo - 6, grain=3.0 + 2 * photo)
                 archive.writestr(f"{group}/{person + 1:02d}/{photo + 1}.jpg", jpeg(face, 92))
     return file
+
+
+def lesson(folder: Path, language: str, count: int = 24, size_px: int = 224) -> dict[str, list[Path]]:
+    """Leaves of three kinds by name, enough to teach with."""
+    names = {"healthy": ("khỏe", "healthy"), "spot": ("đốm", "spots"), "blight": ("cháy lá", "blight")}
+    made: dict[str, list[Path]] = {}
+    for kind, words in names.items():
+        paths = made.setdefault(words[language == "en"], [])
+        for number in range(count):
+            path = folder / f"{kind}-{number}.jpg"
+            path.write_bytes(jpeg(draw_leaf(kind, 500 + number, size_px=size_px).image))
+            paths.append(path)
+    return made

@@ -1,5 +1,71 @@
-"""Texts of the teach tab."""
+"""Texts of the teaching tab."""
 
 from __future__ import annotations
 
-TEXTS: dict[str, tuple[str, str]] = {}
+TEXTS: dict[str, tuple[str, str]] = {
+    "teach.lead": (
+        "Dạy máy nhận ra thứ **của bạn**: mỗi loại từ {least} ảnh khác nhau, chụp nhiều cây, nhiều ngày. "
+        "Không cần lập trình, không cần mạng. Máy tự chấm điểm trên những ảnh nó chưa xem.",
+        "Teach the machine what **you** see: {least} different photos of each kind or more, of many plants, "
+        "on many days. No code, no internet. It marks itself on photos that it has not seen.",
+    ),
+    "teach.step_photos": ("1. Ảnh của từng loại", "1. Photos of each kind"),
+    "teach.class": ("Tên loại", "Name of the kind"),
+    "teach.class_hint": ("ví dụ: khỏe, thán thư, sâu đục", "such as: healthy, anthracnose, borer"),
+    "teach.photos": ("Ảnh của loại này", "Photos of this kind"),
+    "teach.add": ("Thêm loại này", "Add this kind"),
+    "teach.zip": ("Hoặc một tệp zip, mỗi loại một thư mục", "Or one zip with a folder a kind"),
+    "teach.clear": ("Bỏ hết, làm lại", "Start over"),
+    "teach.step_teach": ("2. Đặt tên và dạy", "2. Name it and teach"),
+    "teach.name": ("Tên mô hình", "Name of the model"),
+    "teach.name_default": ("Mô hình của tôi", "My model"),
+    "teach.domain": ("Dùng cho", "It is for"),
+    "teach.crop": ("Cây trồng", "Crops"),
+    "teach.clinic": ("Phòng khám", "A clinic"),
+    "teach.go": ("Dạy", "Teach"),
+    "teach.need_class": ("Hãy ghi tên loại.", "Write the name of the kind."),
+    "teach.need_photos": ("Hãy chọn ảnh của loại này.", "Choose photos of this kind."),
+    "teach.need_two": (
+        "Cần ít nhất hai loại. Hãy thêm ảnh của một loại nữa.",
+        "Two kinds are needed at least. Add photos of another one.",
+    ),
+    "teach.listed": ("Đã có {classes} loại, {photos} ảnh", "{classes} kinds, {photos} photos"),
+    "teach.more": ("còn thiếu {count} ảnh", "{count} more needed"),
+    "teach.enough": ("đủ ảnh", "enough"),
+    "teach.empty": ("Chưa có ảnh nào. Hãy thêm loại đầu tiên.", "No photos yet. Add the first kind."),
+    "teach.none": ("Chưa dạy", "Nothing taught yet"),
+    "teach.none_lead": (
+        "Điểm chấm hiện ở đây: đúng bao nhiêu, dao động bao nhiêu, có hơn đoán mò không.",
+        "The marks appear here: how often it is right, how sure that is, whether it beats guessing.",
+    ),
+    "teach.score": ("Đúng {value} số ảnh chưa xem", "Right on {value} of unseen photos"),
+    "teach.interval": (
+        "Khoảng tin cậy 95%: {low} đến {high}. Đoán mò: {guess}. {n} ảnh, {groups} cụm ảnh khác nhau.",
+        "95% interval: {low} to {high}. Guessing: {guess}. {n} photos, {groups} groups that differ.",
+    ),
+    "teach.kind": ("Loại", "Kind"),
+    "teach.count": ("Ảnh", "Photos"),
+    "teach.distinct": ("Khác nhau", "Different"),
+    "teach.recall": ("Nhận ra đúng", "Recognised"),
+    "teach.precision": ("Nói đúng", "Right when named"),
+    "teach.warnings": ("Cần biết trước khi tin", "Before you believe it"),
+    "teach.skipped": (
+        "{count} ảnh không đọc được, đã bỏ qua.",
+        "{count} photos could not be read and were left out.",
+    ),
+    "teach.get": ("Tải gói mô hình", "Download the model"),
+    "teach.took": ("Dạy trong {seconds} giây trên máy này.", "Taught in {seconds} seconds on this machine."),
+    "teach.step_try": ("3. Thử ngay với ảnh mới", "3. Try it on a new photo"),
+    "teach.try": ("Ảnh để thử", "Photo to try"),
+    "teach.nothing": ("Chưa có mô hình: hãy dạy trước.", "There is no model yet: teach one first."),
+    "teach.keep": ("Giữ mô hình này trên máy", "Keep this model on this machine"),
+    "teach.stage.unpack": ("Giải nén", "Unpacking"),
+    "teach.stage.read": ("Xem ảnh", "Looking at photos"),
+    "teach.stage.groups": ("Tìm ảnh trùng", "Finding copies"),
+    "teach.stage.score": ("Chấm điểm trên ảnh chưa xem", "Marking on unseen photos"),
+    "teach.stage.background": ("Xem nền ảnh có mách nước không", "Checking whether the background tells"),
+    "teach.stage.fit": ("Học lần cuối", "Learning for good"),
+    "teach.stage.write": ("Ghi mô hình", "Writing the model"),
+    "teach.stage.done": ("Xong", "Done"),
+    "teach.example.leaves": ("3 loại lá vẽ", "3 kinds of drawn leaves"),
+}
