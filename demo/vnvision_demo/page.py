@@ -70,7 +70,7 @@ def _head(station: Station, language: Language) -> str:
         leave = f'<form method="post" action="/logout"><button>{word}</button></form>'
     return (
         f'<a class="v-skip" href="#v-tabs">{escape(say("app.skip", language))}</a>'
-        f'<header class="v-top"><div class="v-brand">{_LEAF}<h1>vnvision</h1>'
-        f"<span>{escape(say('app.offline', language))}</span></div>"
+        f'<header class="v-top"><div class="v-brand">{_LEAF}<h1>vnvision</h1></div>'
+        f"<p>{escape(say('app.offline', language))}</p>"
         f'<nav aria-label="{escape(say("app.language", language))}">{links}{leave}</nav></header>'
     )

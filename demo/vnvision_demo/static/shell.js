@@ -54,6 +54,26 @@
   function keep() {
     if (document.documentElement.lang !== language) document.documentElement.lang = language;
   }
+  // On a phone the answer lies below what was pressed: bring it into view, also while it is awaited.
+  function follow(panel) {
+    const answers = panel ? [...panel.querySelectorAll(".v-main")].filter((one) => one.offsetParent) : [];
+    if (!answers.length) return;
+    const box = answers[0].getBoundingClientRect();
+    if (box.top >= 0 && box.top < window.innerHeight * 0.7) return;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    window.scrollTo({ top: window.scrollY + box.top - 12, behavior: calm ? "auto" : "smooth" });
+  }
+  function later(element, after_ms) {
+    const panel = element.closest("[role=tabpanel]"); // now: Gradio may take the element away
+    setTimeout(() => follow(panel), after_ms);
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button.primary, button.v-example");
+    if (button && button.closest(".v-follow, .v-examples")) later(button, 120);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches && event.target.matches(".v-follow input[type=file]")) later(event.target, 400);
+  });
   observer.observe(document.documentElement, {
     subtree: true, childList: true, characterData: true, attributes: true,
     attributeFilter: ["aria-label", "title", "placeholder", "lang"],

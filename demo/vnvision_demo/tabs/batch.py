@@ -44,10 +44,12 @@ def batch(station: Station, language: Language) -> None:
             files = gr.File(label=say("batch.files", language), file_count="multiple", height=200, buttons=[])
             expert = gr.Dropdown(choices, value=crops.AUTO, label=say("crops.expert", language))
             title = gr.Textbox(label=say("batch.title", language), max_length=80)
-            go = gr.Button(say("batch.go", language), variant="primary")
+            go = gr.Button(say("batch.go", language), variant="primary", elem_classes="v-follow")
             (example,) = examples([("batch.example.leaves", "leaf-spots.jpg")], language)
         with gr.Column(scale=6, min_width=300):
-            answer = gr.HTML(empty(language, "batch.none", "batch.none_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "batch.none", "batch.none_lead"), elem_classes=["v-answer", "v-main"]
+            )
     question(go.click, answering(language)(desk.sent), [files, expert, title], answer, long=True)
     question(example.click, answering(language)(desk.example), [title], answer, long=True)
 

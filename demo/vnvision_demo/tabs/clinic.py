@@ -71,7 +71,13 @@ def clinic(station: Station, language: Language) -> None:
     with gr.Row(elem_classes="v-two"):
         with gr.Column(scale=4, min_width=300):
             gr.Markdown(say("clinic.lead", language), elem_classes="v-lead")
-            file = gr.File(label=say("clinic.file", language), file_count="single", height=170, buttons=[])
+            file = gr.File(
+                label=say("clinic.file", language),
+                file_count="single",
+                height=170,
+                buttons=[],
+                elem_classes="v-follow",
+            )
             expert = gr.Dropdown(experts(language), value=AUTO, label=say("clinic.expert", language))
             reference = gr.Textbox(label=say("clinic.reference", language), max_length=60)
             pressed = examples(
@@ -85,7 +91,9 @@ def clinic(station: Station, language: Language) -> None:
                 )
                 width = gr.Slider(1, 256, 256, label=say("clinic.width", language), visible=False, buttons=[])
         with gr.Column(scale=6, min_width=300):
-            answer = gr.HTML(empty(language, "clinic.none", "clinic.none_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "clinic.none", "clinic.none_lead"), elem_classes=["v-answer", "v-main"]
+            )
     outputs = [answer, seen, preset, center, width]
     answered = answering(language, outputs=_OUTPUTS)
     question(file.upload, answered(desk.sent), [file, expert, reference], outputs)

@@ -53,7 +53,7 @@ def crops(station: Station, language: Language) -> None:
                 type="filepath",
                 image_mode=None,
                 sources=["upload", "webcam", "clipboard"],
-                elem_classes="v-photo",
+                elem_classes=["v-photo", "v-follow"],
                 buttons=[],
                 height=320,
             )
@@ -61,7 +61,9 @@ def crops(station: Station, language: Language) -> None:
             severity = gr.Checkbox(label=say("crops.severity", language), value=False)
             pressed = examples([(key, file) for key, file, _ in EXAMPLES], language)
         with gr.Column(scale=6, min_width=300):
-            answer = gr.HTML(empty(language, "crops.none", "crops.none_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "crops.none", "crops.none_lead"), elem_classes=["v-answer", "v-main"]
+            )
     answered = answering(language)
     question(photo.input, answered(teller.photo), [photo, expert, severity], answer)
     question(expert.input, answered(teller.again), [expert, severity], answer)

@@ -66,12 +66,14 @@ def _compare(station: Station, language: Language) -> None:
             with gr.Row():
                 first, second = _photo(language, "faces.first"), _photo(language, "faces.second")
             strict = _strict(language)
-            go = gr.Button(say("faces.go", language), variant="primary")
+            go = gr.Button(say("faces.go", language), variant="primary", elem_classes="v-follow")
             same, other = examples(
                 [("faces.example.same", "face-b.jpg"), ("faces.example.other", "face-c.jpg")], language
             )
         with gr.Column(scale=5, min_width=300):
-            answer = gr.HTML(empty(language, "faces.wait", "faces.wait_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "faces.wait", "faces.wait_lead"), elem_classes=["v-answer", "v-main"]
+            )
     answered = answering(language)
     question(go.click, answered(desk.photos), [first, second, strict], answer)
     question(same.click, answered(desk.example("face-b.jpg")), [strict], answer)
@@ -337,10 +339,12 @@ def _hide(station: Station, language: Language) -> None:
             photo = _photo(language, "faces.photo")
             methods = [(say(key, language), method) for key, method in METHODS]
             method = gr.Radio(methods, value="blur", label=say("faces.method", language))
-            go = gr.Button(say("faces.hide_go", language), variant="primary")
+            go = gr.Button(say("faces.hide_go", language), variant="primary", elem_classes="v-follow")
             (example,) = examples([("faces.example.hide", "face-a.jpg")], language)
         with gr.Column(scale=5, min_width=300):
-            answer = gr.HTML(empty(language, "faces.wait", "faces.wait_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "faces.wait", "faces.wait_lead"), elem_classes=["v-answer", "v-main"]
+            )
     question(go.click, answering(language)(desk.photo), [photo, method], answer)
     question(example.click, answering(language)(desk.example), [method], answer)
 

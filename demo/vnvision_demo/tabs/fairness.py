@@ -37,10 +37,12 @@ def fairness(station: Station, language: Language) -> None:
                 height=170,
                 buttons=[],
             )
-            go = gr.Button(say("fairness.go", language), variant="primary")
+            go = gr.Button(say("fairness.go", language), variant="primary", elem_classes="v-follow")
             (example,) = examples([("fairness.example.drawn", "face-a.jpg")], language)
         with gr.Column(scale=6, min_width=300):
-            answer = gr.HTML(empty(language, "fairness.none", "fairness.none_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "fairness.none", "fairness.none_lead"), elem_classes=["v-answer", "v-main"]
+            )
     question(go.click, answering(language)(desk.sent), [file], answer, long=True)
     question(example.click, answering(language)(desk.example), [], answer, long=True)
 

@@ -48,7 +48,7 @@ def teach(station: Station, language: Language) -> None:
                 max_length=60,
             )
             photos = gr.File(
-                label=say("teach.photos", language), file_count="multiple", height=150, buttons=[]
+                label=say("teach.photos", language), file_count="multiple", height=160, buttons=[]
             )
             add = gr.Button(say("teach.add", language))
             zipped = gr.File(
@@ -67,9 +67,11 @@ def teach(station: Station, language: Language) -> None:
             )
             domains = [(say("teach.crop", language), "crop"), (say("teach.clinic", language), "clinic")]
             domain = gr.Radio(domains, value="crop", label=say("teach.domain", language))
-            go = gr.Button(say("teach.go", language), variant="primary")
+            go = gr.Button(say("teach.go", language), variant="primary", elem_classes="v-follow")
         with gr.Column(scale=5, min_width=300):
-            answer = gr.HTML(empty(language, "teach.none", "teach.none_lead"), elem_classes="v-answer")
+            answer = gr.HTML(
+                empty(language, "teach.none", "teach.none_lead"), elem_classes=["v-answer", "v-main"]
+            )
             gr.Markdown(f"### {say('teach.step_try', language)}")
             photo = gr.Image(
                 label=say("teach.try", language),

@@ -109,6 +109,7 @@ TEXTS: dict[str, Any] = {
 }  # fmt: skip
 
 WORDS: dict[str, str] = {
+    "More tabs": "Thêm thẻ",
     "Clear": "Xoá",
     "Close": "Đóng",
     "Remove": "Bỏ",
