@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 
 from starlette.types import ASGIApp
 
@@ -28,6 +29,8 @@ def application(settings: Settings) -> tuple[ASGIApp, Station]:
     from vnvision_demo import page, theme
     from vnvision_demo.door.door import Door
 
+    # Gradio warns of a mode that is off here.
+    warnings.filterwarnings("ignore", message="SSR mode is not supported", category=UserWarning)
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         inner,

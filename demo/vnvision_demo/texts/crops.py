@@ -16,8 +16,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "crops.severity_title": ("Phần lá bị bệnh (thử nghiệm)", "Diseased share of the leaf (experimental)"),
     "crops.severity_note": (
-        "Phép đo này mới học từ lá vẽ bằng máy, chưa kiểm chứng trên lá thật. Chỉ để tham khảo.",
-        "This was learned from drawn leaves only, and was never checked on real ones. A hint, no more.",
+        "Phép đo này mới học từ lá vẽ bằng máy, chưa kiểm chứng trên lá thật. Khi nền có lá khác hay đất, số "
+        "này thường sai.",
+        "This was learned from drawn leaves only, and was never checked on real ones. Where other leaves or "
+        "soil lie behind, it is often wrong.",
     ),
     "crops.none": ("Chưa có ảnh", "No picture yet"),
     "crops.none_lead": (
