@@ -12,8 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from vnvision.records import Metric
+    from vnvision.teach.bar import Progress
     from vnvision.teach.records import Taught
-    from vnvision.teach.run import Progress
 
 WORDS: dict[str, tuple[str, str]] = {
     "read": ("đọc ảnh", "reading photographs"),

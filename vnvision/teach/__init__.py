@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from vnvision.teach.bar import STAGES
 from vnvision.teach.faults import TeachError
 from vnvision.teach.records import ClassRow, Note, Skipped, Taught
-from vnvision.teach.run import STAGES, teach
+from vnvision.teach.run import teach
 
 __all__ = ["STAGES", "ClassRow", "Note", "Skipped", "Taught", "TeachError", "teach"]

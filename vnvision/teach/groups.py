@@ -14,7 +14,7 @@ from vnvision.teach.look import Seen
 
 def grouped(
     seen: Seen, names: Sequence[str], files: Sequence[int]
-) -> tuple[np.ndarray, tuple[int, ...], int]:
+) -> tuple[np.ndarray, tuple[int, ...], list[tuple[str, str]]]:
     """Groups that are never divided, and how many photographs of each class differ.
 
     Args:
@@ -23,8 +23,9 @@ def grouped(
         files: how many files each class has.
 
     Returns:
-        (N,) group numbers; by class, how many photographs differ; and how many near-duplicates lie in two
-        classes without being the same file: those stay together, and the user is told.
+        (N,) group numbers; by class, how many photographs differ; and, of every group of near-duplicates that
+        lies in several classes without being the same file, two photographs: those stay together, and the
+        user is told.
 
     Raises:
         SamePhotoError: the same file lies in two classes.
@@ -45,8 +46,17 @@ def grouped(
     for c, name in enumerate(names):
         if (count := len(np.unique(groups[targets == c]))) < faults.FEWEST_GROUPS:
             raise faults.few_groups(name, count)
-    across = sum(len(set(targets[np.array(alike) == one].tolist())) > 1 for one in set(alike))
-    return groups, distinct, across
+    return groups, distinct, _across(seen, alike)
+
+
+def _across(seen: Seen, alike: Sequence[int]) -> list[tuple[str, str]]:
+    first: dict[int, int] = {}
+    pairs: dict[int, tuple[str, str]] = {}
+    for i, one in enumerate(alike):
+        here, there = seen.photos[i], seen.photos[first.setdefault(one, i)]
+        if here.target != there.target:
+            pairs.setdefault(one, (there.shown, here.shown))
+    return list(pairs.values())
 
 
 def _check_bytes(seen: Seen, names: Sequence[str]) -> None:

@@ -69,14 +69,22 @@ def listed(classes: Mapping[str, Sequence[str | Path]], *, by_folder: bool = Fal
         raise faults.many_photos(total)
     photos = []
     for target, (name, files) in enumerate(classes.items()):
-        paths = [Path(one) for one in files]
-        top = Path(os.path.commonpath([str(path.parent) for path in paths]))
+        paths = [Path(one).absolute() for one in files]
+        top = _common(paths)
         for path in paths:
             below = path.relative_to(top).as_posix() if path.is_relative_to(top) else path.name
             alone = not by_folder or path.parent == top
             group = None if alone else f"{target}\0{below.split('/')[0]}"
             photos.append(Photo(path, f"{name}/{below}", target, group))
     return photos
+
+
+def _common(paths: Sequence[Path]) -> Path:
+    """The folder that holds them all; the first one's where they lie on several drives."""
+    try:
+        return Path(os.path.commonpath([str(path.parent) for path in paths]))
+    except ValueError:
+        return paths[0].parent
 
 
 def _below(folder: Path) -> list[Path]:

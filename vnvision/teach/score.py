@@ -22,7 +22,7 @@ from vnvision.spec import TaskSpec
 from vnvision.teach.head import out_of_fold
 from vnvision.teach.look import Seen
 
-SPLIT = "cross-validation"
+SPLIT, SOURCE = "cross-validation", "photographs"
 REPEATS, MANY = 3, 600
 """Rounds of folds; one round for more than ``MANY`` photographs, whose folds differ little."""
 RISK, LEAST_COVERAGE = 0.1, 0.5
@@ -72,8 +72,9 @@ def measured(
         manifest_sha256=manifest.sha256,
     )  # fmt: skip
     report = evaluate_logits(
-        logits[0], manifest, task, split=SPLIT, calibration=calibration, model=model, seed=seed, columns=()
-    )
+        logits[0], manifest, task, split=SPLIT, calibration=calibration, model=model, seed=seed, columns=(),
+        data=_described(manifest),
+    )  # fmt: skip
     all_rounds = classification_metrics(
         probabilities(stacked, "softmax", temperatures), truth, np.tile(groups, repeats).tolist(),
         task.label_ids, seed=seed,
@@ -105,8 +106,16 @@ def listing(seen: Seen, groups: np.ndarray, task: TaskSpec, *, private: bool) ->
         )
     )
     lines = "\n".join(f"{row.sha256} {row.label} {row.group_id}" for row in rows)
-    place = Path("photographs")
+    place = Path(SOURCE)
     return Manifest(rows, place, place, sha256(lines.encode()).hexdigest())
+
+
+def _described(manifest: Manifest) -> dict[str, Any]:
+    """What the report says of the photographs, which nobody needs to open again."""
+    labels = [row.label or "" for row in manifest.rows]
+    groups = len(set(manifest.group_keys()))
+    told = {"name": SOURCE, "sha256": manifest.sha256, "rows": len(manifest), "groups": groups}
+    return {"manifest": told, "labels": {label: labels.count(label) for label in dict.fromkeys(labels)}}
 
 
 def guessing(targets: Sequence[int] | np.ndarray) -> float:

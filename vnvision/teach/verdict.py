@@ -7,10 +7,44 @@ from collections.abc import Sequence
 from vnvision.records import Metric
 from vnvision.teach.records import ClassRow, Note
 
+ALIKE_ACROSS = "alike_across"
 WIDE = 0.2
 """An interval wider than this says little."""
 UNEVEN = 3
 """The commonest class has this many times the photographs of the rarest."""
+NOTES: dict[str, tuple[str, str]] = {
+    "same_place": (
+        "Điểm này chỉ đúng với ảnh như bộ ảnh này: cùng máy, cùng nơi, cùng mùa. Hãy thử ở nơi khác trước.",
+        "The score is for photographs like these: same cameras, places and season. Try it elsewhere first.",
+    ),
+    "patients": (
+        "Nếu một bệnh nhân có nhiều ảnh, hãy để chung một thư mục và bật by_folder: nếu không điểm sẽ cao"
+        " hơn thật.",
+        "If one patient has several photographs, put them into one folder and use by_folder: else the score"
+        " is too high.",
+    ),
+    "copies": (
+        "Ảnh chép hoặc chụp liên tiếp chỉ tính một lần: {copies}.",
+        "Copies or bursts were counted once: {copies}.",
+    ),
+    ALIKE_ACROSS: (
+        "{count} nhóm ảnh gần giống nhau nằm ở nhiều lớp: xem lại {one} và {other}.",
+        "{count} groups of near-duplicates lie in several classes: look at {one} and {other}.",
+    ),
+    "unreadable": (
+        "{count} tệp không đọc được nên đã bỏ qua.",
+        "{count} files could not be read and were passed over.",
+    ),
+    "uneven": (
+        "Số ảnh các lớp chênh lệch ({least} đến {most}): xem tỉ lệ đúng cân bằng.",
+        "The classes are uneven ({least} to {most} photographs): go by balanced accuracy.",
+    ),
+    "no_limit": (
+        "Chưa đặt được ngưỡng tự tin: mô hình trả lời mọi ảnh trông giống bộ ảnh này.",
+        "There is no limit of confidence: the model answers for every photograph that looks like these.",
+    ),
+}
+"""What to know before use: (vi, en)."""
 
 
 def verdict(accuracy: Metric, balanced: Metric, guessing: float, commonest: str, classes: int) -> Note:
@@ -44,69 +78,38 @@ def verdict(accuracy: Metric, balanced: Metric, guessing: float, commonest: str,
 
 
 def data_notes(
-    rows: Sequence[ClassRow], *, across: int, unreadable: int, patients: bool, limit: float | None
+    rows: Sequence[ClassRow],
+    *,
+    across: Sequence[tuple[str, str]],
+    unreadable: int,
+    patients: bool,
+    limit: float | None,
 ) -> tuple[Note, ...]:
-    """What to know of the photographs before believing the score."""
-    found = [
-        Note(
-            code="same_place",
-            en="The score is for photographs like these: the same cameras, places and season. Try it"
-            " elsewhere first.",
-            vi="Điểm này chỉ đúng với ảnh như bộ ảnh này: cùng máy, cùng nơi, cùng mùa. Hãy thử ở nơi"
-            " khác trước.",
-        )
-    ]
-    if patients:
-        found.append(
-            Note(
-                code="patients",
-                en="If one patient has several photographs, put them into one folder and use by_folder:"
-                " else the score is too high.",
-                vi="Nếu một bệnh nhân có nhiều ảnh, hãy để chung một thư mục và bật by_folder: nếu không"
-                " điểm sẽ cao hơn thật.",
-            )
-        )
-    copies = [row for row in rows if row.distinct < row.photos]
-    if copies:
-        names = ", ".join(f"{row.label.vi} ({row.photos - row.distinct})" for row in copies)
-        found.append(
-            Note(
-                code="copies",
-                en=f"Copies or bursts were counted once: {names}.",
-                vi=f"Ảnh chép hoặc chụp liên tiếp chỉ tính một lần: {names}.",
-            )
-        )
-    if across:
-        found.append(
-            Note(
-                code="alike_across",
-                en=f"{across} groups of near-duplicates lie in more than one class: look at them again.",
-                vi=f"{across} nhóm ảnh gần giống nhau nằm ở nhiều lớp: hãy xem lại.",
-            )
-        )
-    if unreadable:
-        found.append(
-            Note(
-                code="unreadable",
-                en=f"{unreadable} files could not be read and were passed over.",
-                vi=f"{unreadable} tệp không đọc được nên đã bỏ qua.",
-            )
-        )
+    """What to know of the photographs before believing the score.
+
+    Args:
+        rows: the classes.
+        across: two near-duplicates of every group of them that lies in several classes.
+        unreadable: files that were passed over.
+        patients: nobody has said which photographs are of one patient.
+        limit: of confidence; None where none was set.
+    """
     counts = [row.photos for row in rows]
-    if max(counts) >= UNEVEN * min(counts):
-        found.append(
-            Note(
-                code="uneven",
-                en=f"The classes are uneven ({min(counts)} to {max(counts)} photographs): go by recall.",
-                vi=f"Số ảnh các lớp chênh lệch ({min(counts)} đến {max(counts)}): xem tỉ lệ đúng cân bằng.",
-            )
-        )
-    if limit is None:
-        found.append(
-            Note(
-                code="no_limit",
-                en="There is no limit of confidence: it answers for every photograph that looks like these.",
-                vi="Chưa đặt được ngưỡng tự tin: mô hình trả lời mọi ảnh trông giống bộ ảnh này.",
-            )
-        )
-    return tuple(found)
+    copies = ", ".join(
+        f"{row.label.vi} ({row.photos - row.distinct})" for row in rows if row.distinct < row.photos
+    )
+    one, other = across[0] if across else ("", "")
+    told: dict[str, tuple[bool, dict[str, object]]] = {
+        "same_place": (True, {}),
+        "patients": (patients, {}),
+        "copies": (bool(copies), {"copies": copies}),
+        ALIKE_ACROSS: (bool(across), {"count": len(across), "one": one, "other": other}),
+        "unreadable": (unreadable > 0, {"count": unreadable}),
+        "uneven": (max(counts) >= UNEVEN * min(counts), {"least": min(counts), "most": max(counts)}),
+        "no_limit": (limit is None, {}),
+    }
+    return tuple(
+        Note(code=code, vi=NOTES[code][0].format(**values), en=NOTES[code][1].format(**values))
+        for code, (holds, values) in told.items()
+        if holds
+    )

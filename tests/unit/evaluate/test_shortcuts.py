@@ -12,8 +12,8 @@ from vnvision.evaluate import shortcut_texts
 from vnvision.evaluate import shortcut_views as poor
 from vnvision.evaluate.shortcut_files import FACTS, file_facts, jpeg_quality
 from vnvision.evaluate.shortcut_fit import fit_predict, shuffled
-from vnvision.evaluate.shortcut_rows import Masks
-from vnvision.evaluate.shortcuts import ShortcutReport, probe_shortcuts
+from vnvision.evaluate.shortcut_rows import Masks, collect
+from vnvision.evaluate.shortcuts import ShortcutReport, probe_shortcuts, probe_views
 from vnvision.records import Metric
 
 N, SIDE = 180, 48
@@ -343,3 +343,11 @@ def test_wrong_input_is_named(tmp_path):
     (tmp_path / manifest.rows[5].path).write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"row 7 of manifest.csv: "):
         probe_shortcuts(manifest)
+
+
+def test_views_that_were_taken_already_give_the_same_rows(tmp_path):
+    manifest = write_set(tmp_path, framed)
+    views = ("border", "background")
+    learned = np.array([row.split == "train" for row in manifest.rows])
+    rows = probe_views(collect(manifest, views), manifest, learned, n_boot=200)
+    assert rows == probe_shortcuts(manifest, views=views, n_boot=200).rows

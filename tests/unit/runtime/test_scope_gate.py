@@ -12,7 +12,7 @@ from vnvision.errors import BundleError, ConfigError, DataError, ModelError
 from vnvision.records import AbstentionRule, BundleManifest, Calibration
 from vnvision.runtime.picture_quality import MEASURES, QualityLimits, fit_limits, measure, measure_all
 from vnvision.runtime.predictor import Predictor
-from vnvision.runtime.scope import ScopeGate, fit_scope
+from vnvision.runtime.scope import ScopeGate, fit_scope, fit_scope_alone
 from vnvision.spec import PreprocessSpec
 
 SPEC = PreprocessSpec(size_px=(48, 48))
@@ -215,3 +215,17 @@ def test_nothing_is_answered_where_no_limit_keeps_the_risk(make_bundle, planted,
     rule = AbstentionRule(risk=0.01, delta=0.05, bound=None, coverage=0.0, n=40)
     model = predictor(make_bundle, planted(1)[0], None, abstain_below=1.0, abstention=rule)
     assert model.predict(picture(1)).reasons == ("low_confidence",)
+
+
+def test_a_limit_set_out_of_fold_keeps_what_it_should(planted):
+    features, looks = planted(240)
+    groups, plain = np.repeat(np.arange(120), 2).tolist(), np.arange(240) % 2 == 0
+    alone = fit_scope_alone(features, looks, groups, plain)
+    new, new_looks = planted(400)
+    assert 0.9 <= (alone.score(new, new_looks) <= alone.limit).mean() <= 1.0
+    elsewhere = 5 + np.random.default_rng(5).normal(size=(400, 40)).astype(np.float32) * 3
+    assert (alone.score(elsewhere, new_looks) > alone.limit).mean() > 0.99
+    assert alone.facts.tolist() == [0.95, 120, 120]
+    assert (alone.centre == fit_scope_alone(features, looks, groups, plain).centre).all()
+    with pytest.raises(DataError, match="cannot be fitted"):
+        fit_scope_alone(features, looks, [0] * 240, plain)
