@@ -95,9 +95,10 @@ def few_photos(short: Sequence[tuple[str, int, int]]) -> TooFewPhotosError:
         "too few photographs",
         expected=f"{FEWEST_PHOTOS} or more that differ in every class (copies and bursts count once)",
         got="; ".join(said),
-        fix="take more photographs, of other plants or patients",
+        fix="take more photographs, of other plants or patients, as JPEG, PNG, WebP, TIFF, BMP or DICOM",
         vietnamese=f"chưa đủ ảnh: mỗi lớp cần ít nhất {FEWEST_PHOTOS} ảnh khác nhau (ảnh chép hoặc chụp "
-        f"liên tiếp chỉ tính một); {'; '.join(vi)}; hãy chụp thêm cây hoặc ca khác",
+        f"liên tiếp chỉ tính một); {'; '.join(vi)}; hãy chụp thêm cây hoặc ca khác "
+        "(tệp JPEG, PNG, WebP, TIFF, BMP hoặc DICOM)",
     )
 
 

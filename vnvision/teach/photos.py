@@ -45,8 +45,7 @@ def found_in(folder: str | Path) -> dict[str, list[Path]]:
             vietnamese=f"{root} không phải thư mục; cần một thư mục chứa mỗi lớp một thư mục con",
         )
     places = sorted(one for one in root.iterdir() if one.is_dir() and not one.name.startswith("."))
-    found = {one.name: _below(one) for one in places}
-    return {name: files for name, files in found.items() if files}
+    return {one.name: _below(one) for one in places}
 
 
 def listed(classes: Mapping[str, Sequence[str | Path]], *, by_folder: bool = False) -> list[Photo]:
@@ -58,10 +57,12 @@ def listed(classes: Mapping[str, Sequence[str | Path]], *, by_folder: bool = Fal
 
     Raises:
         TooFewClassesError, TooManyClassesError, TooManyPhotosError: see ``faults``.
+        TooFewPhotosError: a class without any.
     """
-    filled = [name for name, files in classes.items() if files]
-    if len(filled) < faults.FEWEST_CLASSES or len(filled) < len(classes):
-        raise faults.few_classes(filled)
+    if len(classes) < faults.FEWEST_CLASSES:
+        raise faults.few_classes(list(classes))
+    if empty := [(name, 0, 0) for name, files in classes.items() if not files]:
+        raise faults.few_photos(empty)
     if len(classes) > faults.MOST_CLASSES:
         raise faults.many_classes(len(classes))
     total = sum(len(files) for files in classes.values())

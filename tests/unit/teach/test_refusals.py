@@ -35,6 +35,13 @@ def test_one_class_is_nothing_to_tell_apart(copy, tmp_path):
     assert "got 1 (Lá khỏe)" in str(caught.value)
 
 
+def test_a_folder_of_other_files_is_a_class_without_photographs(copy, tmp_path):
+    (copy / "Lá vàng").mkdir()
+    (copy / "Lá vàng" / "1.heic").write_bytes(b"a phone's own format")
+    with pytest.raises(faults.TooFewPhotosError, match="Lá vàng: 0 that differ among 0, 20 missing"):
+        mine(copy, tmp_path / "b")
+
+
 def test_copies_do_not_count(copy, tmp_path):
     for number in range(18, PHOTOS):
         (copy / RUST / f"{number:02d}.jpg").unlink()
