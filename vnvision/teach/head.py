@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,37 +33,52 @@ class Head:
         return found
 
 
-def fit_head(features: np.ndarray, targets: np.ndarray, n_classes: int, strength: float) -> Head:
-    """Fit to scaled features, classes weighing the same, and fold the scaling into the weights.
+class Fitting:
+    """Features made ready once, for heads of several strengths.
 
-    Where there are fewer photographs than features the fit happens in the space that they span, which the L2
-    penalty never leaves: the same answer, sooner.
+    Features are scaled, and the scaling is folded into the weights. Where there are fewer photographs than
+    features the fit happens in the space that they span, which the L2 penalty never leaves: the same answer,
+    sooner.
 
     Args:
         features: (N, F).
         targets: (N,) class indices; every class is there.
         n_classes: C.
-        strength: inverse of the penalty.
-
-    Raises:
-        MissingExtraError: scikit-learn is not installed.
     """
-    centre, spread = features.mean(axis=0), features.std(axis=0) + _TINY
-    scaled = ((features - centre) / spread).astype(np.float64)
-    basis = None
-    if len(scaled) < scaled.shape[1]:
-        left, sizes, basis = np.linalg.svd(scaled, full_matrices=False)
-        scaled = left * sizes
-    fit = _regression(strength)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fit that is stopped early is a fit
-        fit.fit(scaled, targets)
-    weight = fit.coef_ if basis is None else fit.coef_ @ basis
-    bias = fit.intercept_
-    if n_classes == 2:  # one row stands for both
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    weight = weight / spread
-    return Head(weight.astype(np.float32), (bias - weight @ centre).astype(np.float32))
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray, n_classes: int) -> None:
+        self._targets, self._n_classes = targets, n_classes
+        self._centre, self._spread = features.mean(axis=0), features.std(axis=0) + _TINY
+        self._rows = ((features - self._centre) / self._spread).astype(np.float64)
+        self._basis = None
+        if len(self._rows) < self._rows.shape[1]:
+            left, sizes, self._basis = np.linalg.svd(self._rows, full_matrices=False)
+            self._rows = left * sizes
+
+    def head(self, strength: float) -> Head:
+        """Fit; classes weigh the same.
+
+        Args:
+            strength: inverse of the penalty.
+
+        Raises:
+            MissingExtraError: scikit-learn is not installed.
+        """
+        fit = _regression(strength)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fit that is stopped early is a fit
+            fit.fit(self._rows, self._targets)
+        weight = fit.coef_ if self._basis is None else fit.coef_ @ self._basis
+        bias = fit.intercept_
+        if self._n_classes == 2:  # one row stands for both
+            weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+        weight = weight / self._spread
+        return Head(weight.astype(np.float32), (bias - weight @ self._centre).astype(np.float32))
+
+
+def fit_head(features: np.ndarray, targets: np.ndarray, n_classes: int, strength: float) -> Head:
+    """A head of one strength; see ``Fitting``."""
+    return Fitting(features, targets, n_classes).head(strength)
 
 
 def choose_strength(
@@ -83,9 +99,9 @@ def choose_strength(
     for train, held in folds(targets, groups, INNER, seed):
         if len(np.unique(targets[train])) < n_classes:
             continue
+        fitting = Fitting(*learnt(features[train], targets[train]), n_classes)
         for strength in STRENGTHS:
-            head = fit_head(*learnt(features[train], targets[train]), n_classes, strength)
-            said = head.logits(features[held, 0])
+            said = fitting.head(strength).logits(features[held, 0])
             right = said.argmax(axis=1) == targets[held]
             there = np.unique(targets[held])
             scores[strength] += float(np.mean([right[targets[held] == c].mean() for c in there]))
@@ -127,6 +143,18 @@ def out_of_fold(
             out[turn, held] = fit_head(*learnt(x, y), n_classes, strength).logits(features[held, 0])
             step(turn * OUTER + number + 1, repeats * OUTER)
     return out
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Linear algebra in one thread: on matrices this small, threads wait for each other.
+
+    Three times as fast on two cores with neighbours: training/LOG.md.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 def learnt(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

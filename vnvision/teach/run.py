@@ -14,6 +14,7 @@ from vnvision.imaging.isolated import IsolatedReader
 from vnvision.runtime.publish import check_free, staged
 from vnvision.teach.bar import Bar, Progress
 from vnvision.teach.bundle import write_bundle
+from vnvision.teach.head import one_thread
 from vnvision.teach.learn import Asked, learn, portable
 from vnvision.teach.look import READERS, Reader, look_at
 from vnvision.teach.names import labels_of, model_name
@@ -79,7 +80,8 @@ def teach(
         network = stack.enter_context(closing(open_trunk(trunk, threads=threads)))
         seen = look_at(photos, network, reader, tell.within("read", "groups"))
         asked = Asked(called, name, domain, by_folder, place, seed)
-        taught, parts = learn(seen, photos, labels, network, tell, asked)
+        with one_thread():
+            taught, parts = learn(seen, photos, labels, network, tell, asked)
         tell("write")
         taught = taught.model_copy(update={"seconds": round(time.monotonic() - start, 2)})
         with staged(place, overwrite=overwrite) as folder:
