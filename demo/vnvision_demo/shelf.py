@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import cast
+from typing import Literal, cast
 
+from vnvision.api import models
 from vnvision.hub import shelf
+from vnvision.hub.listing import Entry
 from vnvision.report.cases import ModelFacts, model_facts
 from vnvision.runtime import Predictor, load_bundle, open_bundle
 from vnvision.runtime.router import Router
+from vnvision_demo.settings import Language
 
 
 class OpenModels:
@@ -22,6 +25,7 @@ class OpenModels:
         self._threads = threads
         self._lock = threading.RLock()
         self._router: Router | None = None
+        self._entries: dict[Language, dict[str, Entry]] = {}
         self._open: dict[str, tuple[Predictor, ModelFacts]] = {}
 
     @property
@@ -51,7 +55,24 @@ class OpenModels:
                 self._open[name] = model, model_facts(open_bundle(folder), model.target)
             return self._open[name]
 
+    def entries(self, language: Language) -> dict[str, Entry]:
+        """Everything there is by name, as ``vnvision models list`` shows it; looked up once."""
+        with self._lock:
+            if language not in self._entries:
+                self._entries[language] = {one.name: one for one in models(language=language)}
+            return self._entries[language]
+
+    def experts(self, group: Literal["crops", "clinic"], language: Language) -> dict[str, str]:
+        """Models of a group that can be opened: name and title."""
+        return {
+            one.name: one.title[:1].upper() + one.title[1:]
+            for one in self.entries(language).values()
+            if one.group == group and one.path is not None and one.status != "damaged"
+            if one.name == one.model
+        }
+
     def forget(self, name: str) -> None:
-        """Let go of a model that was replaced or removed."""
+        """Let go of what is known of a model that was added, replaced or removed."""
         with self._lock:
             self._open.pop(name, None)
+            self._entries.clear()

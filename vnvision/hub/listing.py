@@ -119,7 +119,7 @@ def _of_model(name: str, path: Path, language: Language) -> Entry:
     return Entry(
         name=name,
         group=_DOMAINS.get(domain),
-        title=manifest.name if manifest else name,
+        title=str(manifest.provenance.get("title") or manifest.name) if manifest else name,
         what=kind,
         model=name,
         size_mb=size,

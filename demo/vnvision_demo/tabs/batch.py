@@ -37,7 +37,7 @@ _PROGRESS = gr.Progress()
 def batch(station: Station, language: Language) -> None:
     """Lay out the tab."""
     desk = Batches(station, language)
-    choices = crops.experts(language) + clinic.experts(language)[1:]
+    choices = crops.experts(station, language) + clinic.experts(station, language)[1:]
     with gr.Row(elem_classes="v-two"):
         with gr.Column(scale=4, min_width=300):
             gr.Markdown(say("batch.lead", language, most=MOST_PICTURES), elem_classes="v-lead")
@@ -123,7 +123,8 @@ class Batches:
         put, language = self.station.parcels.put, self.language
         name = "bang-ket-qua.csv" if language == "vi" else "results.csv"
         links = [Link(put(owner, name, "text/csv", found.csv.read_bytes()), say("batch.csv", language))]
-        titles = {one: title for title, one in crops.experts(language) + clinic.experts(language)}
+        known = self.station.models.experts
+        titles = known("crops", language) | known("clinic", language)
         for expert, path in found.pdfs.items():
             href = put(owner, f"{expert}.pdf", "application/pdf", path.read_bytes())
             words = say("batch.pdf", language, name=titles.get(expert, expert))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
-from vnvision.api import models
 from vnvision.imaging import sniff
 from vnvision.report.cases import Case, case_of
 from vnvision.report.cases.wording import percent
@@ -45,14 +44,10 @@ class _Sent:
     view: View
 
 
-def experts(language: Language) -> list[tuple[str, str]]:
+def experts(station: Station, language: Language) -> list[tuple[str, str]]:
     """What can be chosen: the title and the name of each clinic model there is."""
-    rows = [
-        (one.title[:1].upper() + one.title[1:], one.name)
-        for one in models(group="clinic", language=language)
-        if one.path is not None and one.name not in _FUNCTIONS and one.status != "damaged"
-    ]
-    return [(say("clinic.auto", language), AUTO), *rows]
+    found = station.models.experts("clinic", language)
+    return [(say("clinic.auto", language), AUTO), *((title, one) for one, title in found.items())]
 
 
 def samples() -> tuple[tuple[str, str, str | None], ...]:
@@ -78,7 +73,7 @@ def clinic(station: Station, language: Language) -> None:
                 buttons=[],
                 elem_classes="v-follow",
             )
-            expert = gr.Dropdown(experts(language), value=AUTO, label=say("clinic.expert", language))
+            expert = gr.Dropdown(experts(station, language), value=AUTO, label=say("clinic.expert", language))
             reference = gr.Textbox(label=say("clinic.reference", language), max_length=60)
             pressed = examples(
                 [(key, picture) for key, picture, _ in samples()], language, note="clinic.example.note"
@@ -218,7 +213,7 @@ class Clinic:
         """
         image = self.station.reader.read(data).image
         by, name = "", expert
-        titles = {one: title for title, one in experts(self.language)}
+        titles = self.station.models.experts("clinic", self.language)
         if expert == AUTO:
             (chosen,) = self.station.models.router.choose([image])
             if chosen.expert is None:

@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from vnvision.api import models
 from vnvision.records import MaskPrediction
 from vnvision.report.cases import case_of
 from vnvision.report.cases.wording import percent
@@ -31,15 +30,10 @@ EXAMPLES = (
 )
 
 
-def experts(language: Language) -> list[tuple[str, str]]:
+def experts(station: Station, language: Language) -> list[tuple[str, str]]:
     """What can be chosen: the title and the name of each crop model there is."""
-    found = models(group="crops", language=language)
-    rows = [
-        (one.title[:1].upper() + one.title[1:], one.name)
-        for one in found
-        if one.path is not None and one.name not in (AUTO, "not_a_leaf") and one.status != "damaged"
-    ]
-    return [(say("crops.auto", language), AUTO), *rows]
+    found = station.models.experts("crops", language)
+    return [(say("crops.auto", language), AUTO), *((title, one) for one, title in found.items())]
 
 
 def crops(station: Station, language: Language) -> None:
@@ -57,7 +51,7 @@ def crops(station: Station, language: Language) -> None:
                 buttons=[],
                 height=320,
             )
-            expert = gr.Dropdown(experts(language), value=AUTO, label=say("crops.expert", language))
+            expert = gr.Dropdown(experts(station, language), value=AUTO, label=say("crops.expert", language))
             severity = gr.Checkbox(label=say("crops.severity", language), value=False)
             pressed = examples([(key, file) for key, file, _ in EXAMPLES], language)
         with gr.Column(scale=6, min_width=300):
@@ -119,7 +113,7 @@ class Teller:
             if chosen.expert is None:
                 return stranger_html(image, chosen.reasons, "crop", self.language)
             name, share = chosen.expert, percent(chosen.certainty, self.language)
-            titles = {one: title for title, one in experts(self.language)}
+            titles = self.station.models.experts("crops", self.language)
             if name not in titles:
                 raise Refusal("crops.clinic_plain")
             by = say("crops.answered_by", self.language, name=titles[name], share=share)

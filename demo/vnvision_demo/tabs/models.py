@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from vnvision.api import add_model, remove_model
-from vnvision.api import models as listed
 from vnvision.hub.cards import CARD_FILE, HEADINGS
 from vnvision.hub.listing import STATUS_VI, Entry
 from vnvision.report.phrases import Quantity
@@ -61,7 +60,7 @@ class Shelf:
         self.station, self.language = station, language
 
     def _entries(self) -> dict[str, Entry]:
-        return {one.name: one for one in listed(language=self.language)}
+        return self.station.models.entries(self.language)
 
     def names(self) -> list[tuple[str, str]]:
         """Title and name of everything there is."""
