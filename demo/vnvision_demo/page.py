@@ -16,10 +16,11 @@ from vnvision_demo.tabs.crops import crops
 from vnvision_demo.tabs.faces import faces
 from vnvision_demo.tabs.fairness import fairness
 from vnvision_demo.tabs.models import models
+from vnvision_demo.tabs.shared import Renewed, question
 from vnvision_demo.tabs.teach import teach
 from vnvision_demo.texts import say
 
-Tab = Callable[[Station, Language], None]
+Tab = Callable[[Station, Language], list[Renewed]]
 TABS: tuple[tuple[str, Tab], ...] = (
     ("crops", crops),
     ("clinic", clinic),
@@ -40,20 +41,25 @@ def blocks(station: Station) -> gr.Blocks:
     """Both pages of the demo, with their handlers."""
     with gr.Blocks(title=say("app.title", "vi"), analytics_enabled=False, fill_width=False) as found:
         gr.Navbar(visible=False)
-        _page(station, "vi")
+        _page(found, station, "vi")
     with found.route(say("app.language", "en"), PATHS["en"], show_in_navbar=False):
         gr.Navbar(visible=False)
-        _page(station, "en")
+        _page(found, station, "en")
     found.queue(max_size=station.settings.queue, default_concurrency_limit=station.settings.workers)
     return found
 
 
-def _page(station: Station, language: Language) -> None:
+def _page(found: gr.Blocks, station: Station, language: Language) -> None:
+    fresh: list[Renewed] = []
     gr.HTML(_head(station, language), elem_id="v-head")
     with gr.Tabs(elem_id="v-tabs"):
         for name, tab in TABS:
             with gr.Tab(say(f"tab.{name}", language), id=name, elem_id=f"tab-{name}"):
-                tab(station, language)
+                fresh += tab(station, language)
+    # A page that is loaded shows the models and people there are now, not those at the server's start.
+    question(
+        found.load, lambda: [one.now() for one in fresh], [], [one.component for one in fresh], shown=False
+    )
     gr.HTML(f"<p>{escape(say('app.foot', language, version=__version__))}</p>", elem_id="v-foot")
 
 

@@ -21,7 +21,7 @@ from vnvision_demo.station import Station
 from vnvision_demo.tabs import clinic, crops
 from vnvision_demo.tabs.drawn import leaves
 from vnvision_demo.tabs.progress import bar
-from vnvision_demo.tabs.shared import answering, examples, owner_of, question
+from vnvision_demo.tabs.shared import Renewed, answering, examples, owner_of, question
 from vnvision_demo.texts import say
 
 TILES = (
@@ -34,15 +34,18 @@ _SHOWN = 100
 _PROGRESS = gr.Progress()
 
 
-def batch(station: Station, language: Language) -> None:
+def batch(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     desk = Batches(station, language)
-    choices = crops.experts(station, language) + clinic.experts(station, language)[1:]
+
+    def choices() -> list[tuple[str, str]]:
+        return crops.experts(station, language) + clinic.experts(station, language)[1:]
+
     with gr.Row(elem_classes="v-two"):
         with gr.Column(scale=4, min_width=300):
             gr.Markdown(say("batch.lead", language, most=MOST_PICTURES), elem_classes="v-lead")
             files = gr.File(label=say("batch.files", language), file_count="multiple", height=200, buttons=[])
-            expert = gr.Dropdown(choices, value=crops.AUTO, label=say("crops.expert", language))
+            expert = gr.Dropdown(choices(), value=crops.AUTO, label=say("crops.expert", language))
             title = gr.Textbox(label=say("batch.title", language), max_length=80)
             go = gr.Button(say("batch.go", language), variant="primary", elem_classes="v-follow")
             (example,) = examples([("batch.example.leaves", "leaf-spots.jpg")], language)
@@ -52,6 +55,7 @@ def batch(station: Station, language: Language) -> None:
             )
     question(go.click, answering(language)(desk.sent), [files, expert, title], answer, long=True)
     question(example.click, answering(language)(desk.example), [title], answer, long=True)
+    return [Renewed(expert, lambda: gr.update(choices=choices()))]
 
 
 class Batches:

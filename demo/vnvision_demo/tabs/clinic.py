@@ -21,7 +21,7 @@ from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import Link, case_html, pdf_link
 from vnvision_demo.station import Station
-from vnvision_demo.tabs.shared import STATIC, answering, examples, owner_of, question
+from vnvision_demo.tabs.shared import STATIC, Renewed, answering, examples, owner_of, question
 from vnvision_demo.tabs.strangers import stranger_html
 from vnvision_demo.texts import say
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from vnvision_demo.jobs.window_view import View
 
 AUTO, TAB = "auto", "clinic"
-_FUNCTIONS = ("heatmap", "dicom_deidentify", "dicom_report")
 _SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ""]
 _OUTPUTS = 5
 
@@ -59,7 +58,7 @@ def samples() -> tuple[tuple[str, str, str | None], ...]:
     )
 
 
-def clinic(station: Station, language: Language) -> None:
+def clinic(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     desk = Clinic(station, language)
     gr.HTML(f'<p class="v-notice" role="note">{say("clinic.banner", language)}</p>')
@@ -101,6 +100,7 @@ def clinic(station: Station, language: Language) -> None:
     for button, (_, picture, name) in zip(pressed, samples(), strict=True):
         show = answering(language, outputs=_OUTPUTS + 2)(desk.example(picture, name))
         question(button.click, show, [reference], [*outputs, expert, file])
+    return [Renewed(expert, lambda: gr.update(choices=experts(station, language)))]
 
 
 class Clinic:

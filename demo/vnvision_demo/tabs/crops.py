@@ -17,7 +17,7 @@ from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import case_html, pdf_link
 from vnvision_demo.station import Station
-from vnvision_demo.tabs.shared import STATIC, answering, examples, owner_of, question
+from vnvision_demo.tabs.shared import STATIC, Renewed, answering, examples, owner_of, question
 from vnvision_demo.tabs.strangers import stranger_html
 from vnvision_demo.texts import say
 
@@ -36,7 +36,7 @@ def experts(station: Station, language: Language) -> list[tuple[str, str]]:
     return [(say("crops.auto", language), AUTO), *((title, one) for one, title in found.items())]
 
 
-def crops(station: Station, language: Language) -> None:
+def crops(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     teller = Teller(station, language)
     with gr.Row(elem_classes="v-two"):
@@ -65,6 +65,7 @@ def crops(station: Station, language: Language) -> None:
     for button, (_, file, name) in zip(pressed, EXAMPLES, strict=True):
         show = answering(language, outputs=3)(_example(teller, file, name))
         question(button.click, show, [severity], [answer, expert, photo])
+    return [Renewed(expert, lambda: gr.update(choices=experts(station, language)))]
 
 
 def _example(teller: Teller, file: str, name: str) -> Any:

@@ -18,7 +18,7 @@ from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import Link
 from vnvision_demo.station import Station
-from vnvision_demo.tabs.shared import STATIC, answering, examples, owner_of, question
+from vnvision_demo.tabs.shared import STATIC, Renewed, answering, examples, owner_of, question
 from vnvision_demo.texts import say
 
 if TYPE_CHECKING:
@@ -30,15 +30,16 @@ _AUDIT_SHOWN = 50
 _INK = (11, 107, 87)
 
 
-def faces(station: Station, language: Language) -> None:
+def faces(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     with gr.Tabs(elem_classes="v-inner"):
         with gr.Tab(say("faces.compare", language)):
             _compare(station, language)
         with gr.Tab(say("faces.find", language)):
-            _enrol_and_find(station, language)
+            fresh = _enrol_and_find(station, language)
         with gr.Tab(say("faces.hide", language)):
             _hide(station, language)
+    return fresh
 
 
 def _photo(language: Language, key: str) -> gr.Image:
@@ -153,7 +154,7 @@ def _origin(found: Comparison, language: Language) -> list[str]:
     return [known, say("faces.no_vn", language)]
 
 
-def _enrol_and_find(station: Station, language: Language) -> None:
+def _enrol_and_find(station: Station, language: Language) -> list[Renewed]:
     desk = Enrolling(station, language)
     gr.Markdown(say("faces.law", language), elem_classes="v-lead")
     with gr.Row(elem_classes="v-two"):
@@ -174,8 +175,8 @@ def _enrol_and_find(station: Station, language: Language) -> None:
             wanted = _photo(language, "faces.search_photo")
             search = gr.Button(say("faces.search", language), variant="primary")
             answer = gr.HTML(elem_classes="v-answer")
-            people = gr.HTML(desk.listed(), elem_classes="v-answer")
-            who = gr.Dropdown(desk.names(), label=say("faces.forget_who", language), value=None)
+            people = gr.HTML(elem_classes="v-answer")
+            who = gr.Dropdown([], label=say("faces.forget_who", language), value=None)
             forget = gr.Button(say("faces.forget", language), variant="stop")
             with gr.Accordion(say("faces.audit", language), open=False):
                 refresh = gr.Button(say("faces.audit_refresh", language))
@@ -185,6 +186,7 @@ def _enrol_and_find(station: Station, language: Language) -> None:
     question(search.click, answering(language)(desk.find), [wanted], answer)
     question(forget.click, many(desk.forget), [who], [answer, people, who])
     question(refresh.click, answering(language)(desk.audit), [], log)
+    return [Renewed(people, desk.listed), Renewed(who, lambda: gr.update(choices=desk.names()))]
 
 
 class Enrolling:

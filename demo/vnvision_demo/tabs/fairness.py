@@ -17,13 +17,13 @@ from vnvision_demo.show.case import Link
 from vnvision_demo.station import Station
 from vnvision_demo.tabs.drawn import people
 from vnvision_demo.tabs.progress import bar
-from vnvision_demo.tabs.shared import answering, examples, owner_of, question
+from vnvision_demo.tabs.shared import Renewed, answering, examples, owner_of, question
 from vnvision_demo.texts import say
 
 _PROGRESS = gr.Progress()
 
 
-def fairness(station: Station, language: Language) -> None:
+def fairness(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     desk = Differences(station, language)
     with gr.Row(elem_classes="v-two"):
@@ -45,6 +45,7 @@ def fairness(station: Station, language: Language) -> None:
             )
     question(go.click, answering(language)(desk.sent), [file], answer, long=True)
     question(example.click, answering(language)(desk.example), [], answer, long=True)
+    return []
 
 
 class Differences:

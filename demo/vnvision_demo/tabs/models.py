@@ -15,13 +15,13 @@ from vnvision_demo.jobs.bundles import unpack_bundle
 from vnvision_demo.settings import Language
 from vnvision_demo.show import fragment
 from vnvision_demo.station import Station
-from vnvision_demo.tabs.shared import answering, owner_of, question
+from vnvision_demo.tabs.shared import Renewed, answering, owner_of, question
 from vnvision_demo.texts import say
 
 _FIRST = "mango"
 
 
-def models(station: Station, language: Language) -> None:
+def models(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     desk = Shelf(station, language)
     gr.Markdown(say("models.lead", language), elem_classes="v-lead")
@@ -51,6 +51,7 @@ def models(station: Station, language: Language) -> None:
     question(which.input, answering(language, outputs=3)(desk.show), [which], [facts, card, remove])
     question(add.click, answering(language, outputs=2)(desk.add), [file, name], [told, which])
     question(remove.click, answering(language, outputs=2)(desk.remove), [which], [told, which])
+    return [Renewed(which, lambda: gr.update(choices=desk.names()))]
 
 
 class Shelf:

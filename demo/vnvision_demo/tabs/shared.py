@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,19 @@ def examples(
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A part of the page that is made anew whenever the page is loaded.
+
+    Attributes:
+        component: of Gradio's.
+        now: what it becomes.
+    """
+
+    component: Any
+    now: Callable[[], Any]
+
+
 def question(
     trigger: Callable[..., Any],
     handler: Callable[..., Any],
@@ -98,6 +112,7 @@ def question(
     outputs: Any,
     *,
     long: bool = False,
+    shown: bool = True,
 ) -> Any:
     """Connect an event to its handler: in the queue, hidden from any API, one long job at a time."""
     return trigger(
@@ -107,5 +122,5 @@ def question(
         api_visibility="private",
         concurrency_id="long" if long else "short",
         concurrency_limit=1 if long else 2,
-        show_progress="full",
+        show_progress="full" if shown else "hidden",
     )

@@ -24,7 +24,7 @@ from vnvision_demo.show.case import Link, case_html, pdf_link
 from vnvision_demo.station import Station
 from vnvision_demo.tabs.drawn import lesson as drawn_lesson
 from vnvision_demo.tabs.progress import bar
-from vnvision_demo.tabs.shared import answering, examples, owner_of, question
+from vnvision_demo.tabs.shared import Renewed, answering, examples, owner_of, question
 from vnvision_demo.texts import say
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ LEAST = 20
 _PROGRESS = gr.Progress()
 
 
-def teach(station: Station, language: Language) -> None:
+def teach(station: Station, language: Language) -> list[Renewed]:
     """Lay out the tab."""
     desk = Teaching(station, language)
     gr.Markdown(say("teach.lead", language, least=LEAST), elem_classes="v-lead")
@@ -93,6 +93,7 @@ def teach(station: Station, language: Language) -> None:
     question(go.click, answering(language)(desk.teach), [name, domain], answer, long=True)
     question(photo.input, answering(language)(desk.tried), [photo], tried)
     question(keep.click, answering(language)(desk.keep), [], kept)
+    return []
 
 
 class Teaching:

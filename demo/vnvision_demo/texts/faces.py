@@ -69,7 +69,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "faces.need_photo": ("Hãy gửi ảnh trước.", "Please send a photo first."),
     "faces.enrolled": (
         "Đã đăng ký {person}: {count} ảnh, dùng được đến {until}. Sự đồng ý đã được ghi lại.",
-        "{person} is enrolled: {count} photos, valid until {until}. The consent was recorded.",
+        "{person} is enrolled (photos: {count}), valid until {until}. The consent was recorded.",
     ),
     "faces.search_photo": ("Ảnh cần tìm", "Photo to look up"),
     "faces.search": ("Tìm", "Find"),
@@ -80,14 +80,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "faces.people": ("Danh sách ({count})", "Enrolled ({count})"),
     "faces.row": (
         "{count} ảnh · {purpose} · đồng ý ngày {given} · đến {until}",
-        "{count} photos · {purpose} · consent of {given} · until {until}",
+        "photos: {count} · {purpose} · consent of {given} · until {until}",
     ),
     "faces.expired": ("hết hạn", "expired"),
     "faces.forget_who": ("Ai cần quên?", "Whom to forget?"),
     "faces.forget": ("Quên người này ngay", "Forget this person now"),
     "faces.forgotten": (
         "Đã xoá hẳn {person}: {count} ảnh. Bản sao lưu làm trước đó thì không.",
-        "{person} was erased: {count} photos. Copies made elsewhere earlier are not reached.",
+        "{person} was erased (photos: {count}). Copies made elsewhere earlier are not reached.",
     ),
     "faces.nobody_chosen": ("Hãy chọn người trong danh sách.", "Choose a person from the list."),
     "faces.audit": ("Nhật ký sử dụng (không sửa được)", "Log of use (tamper-evident)"),
@@ -110,7 +110,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "faces.pixelate": ("Ô vuông", "Pixelate"),
     "faces.fill": ("Tô kín", "Fill"),
     "faces.hide_go": ("Che mặt", "Hide faces"),
-    "faces.hidden": ("Đã che {count} khuôn mặt", "{count} faces hidden"),
+    "faces.hidden": ("Đã che {count} khuôn mặt", "Faces hidden: {count}"),
     "faces.hidden_none": (
         "Không thấy khuôn mặt nào. Hãy tự xem lại trước khi đăng ảnh.",
         "No face was found. Look at the photo yourself before you post it.",

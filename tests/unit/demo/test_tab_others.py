@@ -102,7 +102,7 @@ class TestFaces:
 
     def test_hidden_faces_to_fetch(self, station, asked, send):
         page = faces.Hiding(station, "en").photo(send(STATIC / "face-a.jpg"), "blur", asked)
-        assert "1 faces hidden" in page
+        assert "Faces hidden: 1" in page
         assert fetched(station, asked, page, ".jpg").startswith(b"\xff\xd8")
 
     def test_where_strangers_come_in_nobody_is_enrolled(self, send, asked):
