@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vnvision.errors import ConfigError
+from vnvision_demo.addresses import lan_addresses
 from vnvision_demo.serve import serve
 from vnvision_demo.settings import MB, Settings
 
@@ -48,7 +49,7 @@ def start(
         pair = pair_for(settings, certificate, private_key)
     elif certificate or private_key:
         raise ConfigError("a certificate is for HTTPS", fix="add --https")
-    serve(settings, certificate=pair, ready=lambda address: _tell(address, settings))
+    serve(settings, certificate=pair, ready=lambda address: _tell(address, settings, pair))
 
 
 def _users(pairs: Sequence[str]) -> dict[str, str]:
@@ -74,8 +75,15 @@ def _lines(file: Path | None) -> list[str]:
         raise ConfigError(f"cannot read {file}", got=str(exc)) from exc
 
 
-def _tell(address: str, settings: Settings) -> None:
+def _tell(address: str, settings: Settings, pair: tuple[Path, Path] | None = None) -> None:
     print(f"vnvision demo: {address}   (English: {address}/en)", flush=True)
+    if not settings.is_local:
+        port = address.rpartition(":")[2]
+        for one in lan_addresses():
+            host = f"[{one}]" if ":" in one else one
+            print(f"  {address.partition(':')[0]}://{host}:{port}", flush=True)
+    if pair is not None:
+        print(_how_to_accept(pair[0]), flush=True)
     print("stop it with Ctrl-C · dừng bằng Ctrl-C", flush=True)
     if not settings.is_local and not settings.users:
         print(
@@ -83,3 +91,17 @@ def _tell(address: str, settings: Settings) -> None:
             file=sys.stderr,
             flush=True,
         )
+
+
+def _how_to_accept(certificate: Path) -> str:
+    """What to do where a browser does not know the certificate."""
+    from vnvision_demo.certificate import fingerprint
+
+    return (
+        f"certificate · chứng thư: {certificate}\n"
+        f"  SHA-256 {fingerprint(certificate)}\n"
+        "  The first time, a phone warns of it. Android: Advanced, Proceed. iPhone: Show Details, visit this "
+        "website. Go on only if the certificate that the browser shows has this fingerprint.\n"
+        "  Lần đầu điện thoại sẽ cảnh báo. Android: Nâng cao, Tiếp tục truy cập. iPhone: Hiển thị chi tiết, "
+        "truy cập trang web này. Chỉ tiếp tục khi chứng thư trình duyệt hiện ra có đúng dãy SHA-256 này."
+    )
