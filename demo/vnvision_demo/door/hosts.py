@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from urllib.parse import urlsplit
 
 from vnvision_demo.settings import Settings
 
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -21,16 +22,16 @@ class Hosts:
     def __init__(self, settings: Settings) -> None:
         own = socket.gethostname().lower()
         self._local = settings.is_local
-        self._names = {*_LOOPBACK, *(name.lower() for name in settings.names)}
+        self._names = {*_LOOPBACK, *map(_as_sent, settings.names)}
         if not settings.is_local:
             self._names |= {own, own.split(".")[0], f"{own.split('.')[0]}.local"}
 
     def knows(self, host_header: str) -> bool:
         """Whether a request's Host is one of ours; beyond this machine any IP address is."""
-        try:
-            name = (urlsplit(f"//{host_header}").hostname or "").lower()
-        except ValueError:
+        found = _HOST.fullmatch(host_header)
+        if found is None:
             return False
+        name = found["name"].lower().strip("[]")
         if name in self._names:
             return True
         if self._local:
@@ -42,6 +43,23 @@ class Hosts:
         return True
 
 
-def same_origin(origin: str | None, host_header: str) -> bool:
-    """Whether a request that changes something comes from our own page (or from no page at all)."""
-    return origin is None or urlsplit(origin).netloc.lower() == host_header.lower()
+def same_origin(origin: str | None, host_header: str, *, secure: bool = False) -> bool:
+    """Whether a request that changes something comes from our own page (or from no page at all).
+
+    Args:
+        origin: what the browser says.
+        host_header: what it asked for.
+        secure: whether we serve HTTPS: then a page of the same name over HTTP is another's.
+    """
+    if origin is None:
+        return True
+    scheme, _, netloc = origin.lower().partition("://")
+    return netloc == host_header.lower() and scheme in (("https",) if secure else ("http", "https"))
+
+
+def _as_sent(name: str) -> str:
+    """As a browser writes it: without capitals and accents."""
+    try:
+        return name.lower().encode("idna").decode("ascii")
+    except UnicodeError:
+        return name.lower()
