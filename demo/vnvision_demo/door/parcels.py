@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -63,13 +64,14 @@ class Parcels:
 
         Args:
             owner: id of the session.
-            name: ASCII file name.
+            name: file name; what could end a header or an address in it is left out.
             kind: media type.
             content: see ``Parcel``.
             size: bytes that ``content`` holds on to, where it is no bytes.
             inline: to be shown, not saved.
         """
         token = secrets.token_urlsafe(24)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[-100:].lstrip(".-") or "file"
         held = len(content) if isinstance(content, bytes) else size
         with self._lock:
             mine = [key for key, one in self._held.items() if one.owner == owner]
@@ -86,6 +88,12 @@ class Parcels:
         if found is None or not secrets.compare_digest(found.owner, owner):
             return None
         return found if time.monotonic() - found.at <= self._keep_s else None
+
+    def forget(self, owner: str) -> None:
+        """Let go of everything of one browser."""
+        with self._lock:
+            for token in [key for key, one in self._held.items() if one.owner == owner]:
+                del self._held[token]
 
     def sweep(self) -> None:
         """Let go of what was kept too long."""
