@@ -31,38 +31,65 @@ class Uploads:
         session_bytes: what one browser may have here.
         total_bytes: what all may.
         keep_s: after this, what nobody asked about is deleted.
+        session_files, total_files: how many.
     """
 
-    def __init__(self, root: Path, *, session_bytes: int, total_bytes: int, keep_s: float) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        session_bytes: int,
+        total_bytes: int,
+        keep_s: float,
+        session_files: int = 1000,
+        total_files: int = 20_000,
+    ) -> None:
         self.root = root
+        self._session_files, self._total_files = session_files, total_files
+        self._coming: list[tuple[str, int]] = []
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._session_bytes, self._total_bytes, self._keep_s = session_bytes, total_bytes, keep_s
         self._held: dict[Path, _Upload] = {}
         self._lock = threading.Lock()
 
-    def room(self, owner: str, size: int) -> None:
-        """Make sure that there is room for so many bytes more.
+    @contextlib.contextmanager
+    def room(self, owner: str, size: int) -> Iterator[None]:
+        """Keep room for so many bytes while they come.
 
         Raises:
             Refusal: there is none.
         """
         with self._lock:
-            mine = sum(one.size for one in self._held.values() if one.owner == owner)
-            everyone = sum(one.size for one in self._held.values())
-        if mine + size > self._session_bytes:
-            raise Refusal("upload.session_full", limit_mb=self._session_bytes >> 20)
-        if everyone + size > self._total_bytes:
-            raise Refusal("upload.server_full")
+            there = [(one.owner, one.size) for one in self._held.values()] + self._coming
+            mine = [held for whose, held in there if whose == owner]
+            if sum(mine) + size > self._session_bytes or len(mine) >= self._session_files:
+                raise Refusal("upload.session_full", 429, limit_mb=self._session_bytes >> 20)
+            if sum(held for _, held in there) + size > self._total_bytes or len(there) >= self._total_files:
+                raise Refusal("upload.server_full", 507)
+            self._coming.append((owner, size))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._coming.remove((owner, size))
 
     def folder(self) -> Path:
         """A fresh folder for one request's files; its name cannot be guessed."""
         return self.root / secrets.token_hex(16)
 
     def add(self, owner: str, paths: Sequence[str | Path]) -> None:
-        """Note whose files these are."""
+        """Note whose files these are.
+
+        Raises:
+            Refusal: there are too many.
+        """
+        found = {path: path.stat().st_size for path in map(Path, paths)}
         with self._lock:
-            for path in map(Path, paths):
-                self._held[path] = _Upload(owner, path, path.stat().st_size, time.monotonic())
+            mine = sum(one.owner == owner for one in self._held.values())
+            if mine + len(found) > self._session_files:
+                raise Refusal("upload.session_full", 429, limit_mb=self._session_bytes >> 20)
+            for path, size in found.items():
+                self._held[path] = _Upload(owner, path, size, time.monotonic())
 
     def owned(self, owner: str, path: str | Path) -> Path | None:
         """The path, if that browser sent it and it is still here."""
@@ -97,6 +124,10 @@ class Uploads:
             if not any(other.is_relative_to(top) for other in list(self._held)):
                 shutil.rmtree(top, ignore_errors=True)
 
+    def forget(self, owner: str) -> None:
+        """Delete everything of one browser."""
+        self.delete([one.path for one in list(self._held.values()) if one.owner == owner])
+
     def sweep(self) -> None:
         """Delete what was kept too long, and folders that belong to nothing."""
         now = time.monotonic()
@@ -104,9 +135,13 @@ class Uploads:
         known = {self.root / path.relative_to(self.root).parts[0] for path in list(self._held)}
         with contextlib.suppress(OSError):
             for entry in os.scandir(self.root):
-                old = time.time() - entry.stat().st_mtime > self._keep_s
-                if old and Path(entry.path) not in known:
+                old = time.time() - entry.stat(follow_symlinks=False).st_mtime > self._keep_s
+                if not old or Path(entry.path) in known:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)
+                else:  # Gradio leaves an empty file for each that it hands over
+                    Path(entry.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Delete everything."""
