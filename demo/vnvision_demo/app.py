@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from vnvision_demo.settings import Settings
 from vnvision_demo.station import Station
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from gradio.routes import App
 
 
 def application(settings: Settings) -> tuple[ASGIApp, Station]:
@@ -28,6 +33,7 @@ def application(settings: Settings) -> tuple[ASGIApp, Station]:
 
     from vnvision_demo import page, theme
     from vnvision_demo.door.door import Door
+    from vnvision_demo.lean import Lean
 
     # Gradio warns of a mode that is off here.
     warnings.filterwarnings("ignore", message="SSR mode is not supported", category=UserWarning)
@@ -48,5 +54,12 @@ def application(settings: Settings) -> tuple[ASGIApp, Station]:
     )
     threading.Thread(target=station.warm_up, daemon=True).start()
     threading.Thread(target=station.watch, daemon=True).start()
-    door = Door(inner, settings, station.sessions, station.uploads, station.parcels, station.reader)
-    return door, station
+    return Door(inner, station, Lean(_gradio_of(inner))), station
+
+
+def _gradio_of(inner: FastAPI) -> App:
+    """Gradio's application, as it was mounted."""
+    from gradio.routes import App
+
+    (found,) = [one for route in inner.routes if isinstance(one := getattr(route, "app", None), App)]
+    return found

@@ -39,7 +39,7 @@ class Station:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.root = Path(tempfile.mkdtemp(prefix="vnvision-demo-"))
-        self.sessions = Sessions()
+        self.sessions = Sessions(secure=settings.secure)
         self.uploads = Uploads(
             self.root / "uploads",
             session_bytes=settings.session_bytes,
@@ -88,6 +88,13 @@ class Station:
             self.lessons.sweep()
             self.kept.sweep(self.settings.keep_s)
 
+    def forget(self, owner: str) -> None:
+        """Delete everything of a browser that leaves."""
+        self.uploads.forget(owner)
+        self.parcels.forget(owner)
+        self.kept.forget(owner)
+        self.lessons.end(owner)
+
     def close(self) -> None:
         """Delete every file and stop the readers."""
         self._closed.set()
@@ -124,6 +131,12 @@ class Kept:
         """Let go of it."""
         with self._lock:
             self._held.pop((owner, tab), None)
+
+    def forget(self, owner: str) -> None:
+        """Let go of everything of one browser."""
+        with self._lock:
+            for key in [key for key in self._held if key[0] == owner]:
+                del self._held[key]
 
     def sweep(self, keep_s: float) -> None:
         """Let go of what is old."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html import escape
+from pathlib import Path
 
 from vnvision_demo.settings import Language
 from vnvision_demo.texts import say
@@ -35,7 +36,10 @@ SAFE: dict[str, str] = {
     "referrer-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
 }
+OWN = Path(__file__).parents[1] / "static"
 
 
 def page(html: str, language: Language) -> str:
@@ -62,6 +66,17 @@ def page(html: str, language: Language) -> str:
         f"<noscript>{escape(say('app.noscript', language))}</noscript></div>"
     )
     return html.replace("<gradio-app", boot + "<gradio-app", 1)
+
+
+def own_file(name: str) -> Path | None:
+    """One of our files: the fonts are those of the printed pages."""
+    if name.endswith(".ttf"):
+        import vnvision.report
+
+        file = Path(vnvision.report.__file__).parent / "fonts" / Path(name).name
+    else:
+        file = OWN / Path(name).name
+    return file if file.is_file() else None
 
 
 def _words(language: Language) -> str:
