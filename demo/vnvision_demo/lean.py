@@ -70,7 +70,8 @@ class _State(SessionState):
         self.STATE_TTL_WHEN_CLOSED = 3600
 
     def __setitem__(self, key: int, value: Any) -> None:
-        if self.blocks_config.blocks[key].stateful:
+        block = self.blocks_config.blocks.get(key)  # one that an answer changed has a number of its own
+        if block is not None and block.stateful:
             self.state_data[key] = value
         else:
             self.blocks_config.blocks[key] = value
