@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vnvision_demo.faces import FaceDesk
 
 _SWEEP_S = 20.0
+JUST_NOW_S = 10.0
+"""For so long a page can fetch the picture it sent after it is answered."""
 
 
 class Station:
@@ -48,6 +50,7 @@ class Station:
         )
         self.parcels = Parcels(keep_s=settings.keep_s)
         self.kept = Kept()
+        self.recent = Kept(most_bytes=32 << 20)
         self.reader = IsolatedReader(workers=settings.workers)
         self.models = OpenModels(threads=1)
         self.viewer = Viewer(self.reader)
@@ -71,6 +74,21 @@ class Station:
             if name in shelf.model_names():
                 self.models.model(name)
 
+    def read_upload(self, owner: str, path: str) -> bytes:
+        """The bytes of a file that a browser sent; the file is deleted.
+
+        Raises:
+            Refusal: it is not that browser's, or is gone.
+        """
+        with self.uploads.taken(owner, [path]) as (file,):
+            data = file.read_bytes()
+        self.recent.put(owner, path, data, len(data))
+        return data
+
+    def sent_just_now(self, owner: str, path: str) -> bytes | None:
+        """What a browser sent some seconds ago, though it is answered: its page may be about to show it."""
+        return self.recent.get(owner, path, newer_s=JUST_NOW_S)
+
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """A private folder for one job; no address leads to it, and it is deleted with the job."""
@@ -87,6 +105,7 @@ class Station:
             self.parcels.sweep()
             self.lessons.sweep()
             self.kept.sweep(self.settings.keep_s)
+            self.recent.sweep(JUST_NOW_S)
 
     def forget(self, owner: str) -> None:
         """Delete everything of a browser that leaves."""
@@ -122,10 +141,12 @@ class Kept:
             while sum(one[1] for one in self._held.values()) > self._most:
                 self._held.popitem(last=False)
 
-    def get(self, owner: str, tab: str) -> Any:
-        """What was kept; None where it is gone."""
+    def get(self, owner: str, tab: str, *, newer_s: float | None = None) -> Any:
+        """What was kept; None where it is gone, or older than asked for."""
         found = self._held.get((owner, tab))
-        return None if found is None else found[2]
+        if found is None or (newer_s is not None and time.monotonic() - found[0] > newer_s):
+            return None
+        return found[2]
 
     def drop(self, owner: str, tab: str) -> None:
         """Let go of it."""

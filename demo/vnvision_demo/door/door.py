@@ -235,11 +235,12 @@ class Door:
     async def _shown(self, session: Session, told: str) -> Response:
         """A picture that this browser sent, as pixels only."""
         path = self._station.uploads.owned(session.id, told)
-        if path is None:
+        source = path or self._station.sent_just_now(session.id, told)
+        if source is None:
             return PlainTextResponse("not here", 404)
         reader = self._station.reader
         try:
-            body = await anyio.to_thread.run_sync(preview, path, reader, limiter=self._heavy)
+            body = await anyio.to_thread.run_sync(preview, source, reader, limiter=self._heavy)
         except (VnvisionError, OSError):
             return PlainTextResponse("no picture", 404)
         return Response(body, media_type="image/jpeg")

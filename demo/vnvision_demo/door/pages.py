@@ -51,13 +51,14 @@ def page(html: str, language: Language) -> str:
     """
     html = _RESIZER.sub("", _AWAY.sub("", html), count=1)
     html = html.replace('lang="en"', f'lang="{language}"', 1)
+    title = escape(say("app.title", language))
     head = (
-        f"<title>{escape(say('app.title', language))}</title>"
+        f"<title>{title}</title>"
         f'<meta name="description" content="{escape(say("app.lead", language))}">'
         '<link rel="icon" href="/own/icon.svg" type="image/svg+xml">'
         '<link rel="preload" href="/own/Roboto-Regular.ttf" as="font" type="font/ttf" crossorigin>'
         f"<script>window.vnvisionWords = {_words(language)};</script>"
-        f'<script src="/own/shell.js" data-language="{language}"></script>'
+        f'<script src="/own/shell.js" data-language="{language}" data-title="{title}"></script>'
         '<link rel="stylesheet" href="/own/boot.css">'
     )
     html = re.sub(r'<meta charset="utf-8" ?/?>', lambda found: found[0] + head, html, count=1)

@@ -43,10 +43,10 @@ def jpeg(image: np.ndarray, quality: int = 85) -> bytes:
     return stream.getvalue()
 
 
-def preview(path: Path, reader: Reader) -> bytes:
+def preview(source: Path | bytes, reader: Reader) -> bytes:
     """A JPEG of a picture's pixels: no place, no time, no camera.
 
     Raises:
         VnvisionError: it cannot be read.
     """
-    return jpeg(shown(reader.read(path).image))
+    return jpeg(shown(reader.read(source).image))

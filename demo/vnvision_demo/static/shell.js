@@ -1,6 +1,6 @@
 // Runs before Gradio: the page's language is that of its address, not that of the browser.
 (() => {
-  const language = document.currentScript.dataset.language;
+  const { language, title } = document.currentScript.dataset;
   const words = window.vnvisionWords || {};
   for (const [key, value] of [["language", language], ["languages", [language]]]) {
     Object.defineProperty(navigator, key, { get: () => value, configurable: true });
@@ -47,12 +47,14 @@
         else attributes(change.target);
       } else for (const node of change.addedNodes) { look(node); name(node); }
     }
+    keep();
     document.body && document.body.classList.remove("dark");
     const boot = document.getElementById("boot");
     if (boot && document.querySelector(".v-top") && document.querySelector("[role=tab]")) boot.remove();
   });
   function keep() {
     if (document.documentElement.lang !== language) document.documentElement.lang = language;
+    if (document.title !== title) document.title = title; // Gradio knows one title for both pages
   }
   // On a phone the answer lies below what was pressed: bring it into view, also while it is awaited.
   function follow(panel) {

@@ -114,9 +114,7 @@ class Clinic:
         if path is None:
             return self.cleared(request)
         owner = owner_of(request)
-        with self.station.uploads.taken(owner, [path]) as (file,):
-            data = file.read_bytes()
-        return self._first(data, expert, reference, owner)
+        return self._first(self.station.read_upload(owner, path), expert, reference, owner)
 
     def example(self, picture: str, name: str | None) -> Any:
         """A handler that answers about one of the examples."""

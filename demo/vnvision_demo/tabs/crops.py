@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -88,9 +87,7 @@ class Teller:
         if path is None:
             self.station.kept.drop(owner, "crops")
             return empty(self.language, "crops.none", "crops.none_lead")
-        with self.station.uploads.taken(owner, [path]) as (file,):
-            data = Path(file).read_bytes()
-        return self.answer(data, expert, severity, owner)
+        return self.answer(self.station.read_upload(owner, path), expert, severity, owner)
 
     def again(self, expert: str, severity: bool, request: gr.Request) -> str:
         """For the same picture as before, with another wish."""

@@ -77,6 +77,7 @@ def _compare(station: Station, language: Language) -> None:
             )
     answered = answering(language)
     question(go.click, answered(desk.photos), [first, second, strict], answer)
+    question(strict.input, answered(desk.again), [strict], answer)
     question(same.click, answered(desk.example("face-b.jpg")), [strict], answer)
     question(other.click, answered(desk.example("face-c.jpg")), [strict], answer)
 
@@ -92,15 +93,22 @@ class Comparing:
         given = [path for path in (first, second) if path]
         if len(given) < 2:
             raise Refusal("faces.two_needed")
-        with self.station.uploads.taken(owner_of(request), given) as files:
-            one, two = (self.station.reader.read(file.read_bytes()).image for file in files)
+        owner = owner_of(request)
+        one, two = (self.station.reader.read(self.station.read_upload(owner, path)).image for path in given)
+        self.station.kept.put(owner, "faces", (one, two), one.nbytes + two.nbytes)
         return self.answer(one, two, strict)
+
+    def again(self, strict: str, request: gr.Request) -> str:
+        """For the same two as before, at another threshold."""
+        kept = self.station.kept.get(owner_of(request), "faces")
+        return self.answer(*kept, strict) if kept else empty(self.language, "faces.wait", "faces.wait_lead")
 
     def example(self, other: str) -> Any:
         """A handler that compares two drawn faces."""
 
-        def show(strict: str) -> str:
+        def show(strict: str, request: gr.Request) -> str:
             one, two = (self.station.reader.read(STATIC / name).image for name in ("face-a.jpg", other))
+            self.station.kept.put(owner_of(request), "faces", (one, two), one.nbytes + two.nbytes)
             return self.answer(one, two, strict)
 
         return show
@@ -236,8 +244,7 @@ class Enrolling:
             raise Refusal("faces.need_person")
         if path is None:
             raise Refusal("faces.need_photo")
-        with self.station.uploads.taken(owner_of(request), [path]) as (file,):
-            image = self.station.reader.read(file.read_bytes()).image
+        image = self.station.reader.read(self.station.read_upload(owner_of(request), path)).image
         words = say("faces.agree", self.language)
         done, until = self.desk.enroll(
             person.strip(), image, words=words, purpose=purpose.strip() or "-", days=int(days)
@@ -256,8 +263,7 @@ class Enrolling:
         """Who the faces of a photo are; its file is deleted."""
         if path is None:
             raise Refusal("faces.need_photo")
-        with self.station.uploads.taken(owner_of(request), [path]) as (file,):
-            image = self.station.reader.read(file.read_bytes()).image
+        image = self.station.reader.read(self.station.read_upload(owner_of(request), path)).image
         matches = self.desk.find(image, "fmr=1e-4")
         found = [match.face for match in matches] or list(self.desk.faces(image))
         if not found:
@@ -362,8 +368,7 @@ class Hiding:
         if path is None:
             raise Refusal("faces.need_photo")
         owner = owner_of(request)
-        with self.station.uploads.taken(owner, [path]) as (file,):
-            image = self.station.reader.read(file.read_bytes()).image
+        image = self.station.reader.read(self.station.read_upload(owner, path)).image
         return self.answer(image, method, owner)
 
     def example(self, method: Any, request: gr.Request) -> str:

@@ -234,8 +234,7 @@ class Teaching:
         if path is None:
             return ""
         owner = owner_of(request)
-        with self.station.uploads.taken(owner, [path]) as (file,):
-            image = self.station.reader.read(file.read_bytes()).image
+        image = self.station.reader.read(self.station.read_upload(owner, path)).image
         bundle = self.station.lessons.of(owner).bundle
         if bundle is None:
             raise Refusal("teach.nothing")
