@@ -86,7 +86,6 @@ def main() -> None:
         "us": _sample("examples_palette.dcm"),
         "face-a": _face(0),
         "face-b": _face(0, tilt_deg=9.0, grain=6.0),
-        "face-c": _face(1),
     }
     for name, image in pictures.items():
         cv2.imwrite(str(OUT / f"{name}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])

@@ -10,7 +10,14 @@ from urllib.parse import parse_qs, unquote
 
 import anyio
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vnvision.errors import VnvisionError
@@ -77,8 +84,7 @@ class Door:
                 if answer is not None:
                     await answer(scope, receive, safe)
         except Refusal as exc:
-            told = PlainTextResponse(say(exc.key, _language(request), **exc.fields), exc.status)
-            await told(scope, receive, safe)
+            await _refused(exc, request)(scope, receive, safe)
         except (ClientDisconnect, TimeoutError):
             return
         except Exception:
@@ -293,6 +299,14 @@ class Door:
         body = json.dumps({"session_hash": page, "event_id": event, "fn_index": index}).encode()
         await self._pass(request, session, send, body=body)
         return None
+
+
+def _refused(exc: Refusal, request: Request) -> Response:
+    """Why not, in the form that Gradio's page shows: it reads JSON where it asked a question."""
+    line = say(exc.key, _language(request), **exc.fields)
+    if request.url.path.startswith(f"{API}/queue/"):
+        return JSONResponse({"detail": line, "error": line}, exc.status)
+    return PlainTextResponse(line, exc.status)
 
 
 def _language(request: Request) -> Language:

@@ -68,9 +68,7 @@ def _compare(station: Station, language: Language) -> None:
                 first, second = _photo(language, "faces.first"), _photo(language, "faces.second")
             strict = _strict(language)
             go = gr.Button(say("faces.go", language), variant="primary", elem_classes="v-follow")
-            same, other = examples(
-                [("faces.example.same", "face-b.jpg"), ("faces.example.other", "face-c.jpg")], language
-            )
+            (same,) = examples([("faces.example.same", "face-b.jpg")], language)
         with gr.Column(scale=5, min_width=300):
             answer = gr.HTML(
                 empty(language, "faces.wait", "faces.wait_lead"), elem_classes=["v-answer", "v-main"]
@@ -79,7 +77,6 @@ def _compare(station: Station, language: Language) -> None:
     question(go.click, answered(desk.photos), [first, second, strict], answer)
     question(strict.input, answered(desk.again), [strict], answer)
     question(same.click, answered(desk.example("face-b.jpg")), [strict], answer)
-    question(other.click, answered(desk.example("face-c.jpg")), [strict], answer)
 
 
 class Comparing:
@@ -101,7 +98,10 @@ class Comparing:
     def again(self, strict: str, request: gr.Request) -> str:
         """For the same two as before, at another threshold."""
         kept = self.station.kept.get(owner_of(request), "faces")
-        return self.answer(*kept, strict) if kept else empty(self.language, "faces.wait", "faces.wait_lead")
+        if kept is None:
+            return empty(self.language, "faces.wait", "faces.wait_lead")
+        one, two = kept
+        return self.answer(one, two, strict)
 
     def example(self, other: str) -> Any:
         """A handler that compares two drawn faces."""

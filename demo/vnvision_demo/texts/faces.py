@@ -122,7 +122,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "faces.hidden_alt": ("Ảnh sau khi che mặt", "The photo with faces hidden"),
     "faces.get_hidden": ("Tải ảnh đã che", "Download the photo"),
     "faces.example.same": ("Hai ảnh một người", "One person twice"),
-    "faces.example.other": ("Hai người", "Two people"),
     "faces.example.hide": ("Ảnh có mặt người", "Photo with a face"),
     "faces.alt": ("Khuôn mặt được so", "The face that was compared"),
     "faces.alt_found": ("Ảnh có đánh số từng khuôn mặt", "The photo with every face numbered"),

@@ -55,5 +55,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fairness.stage.compare": ("So từng cặp", "Comparing all pairs"),
     "fairness.stage.write": ("Viết báo cáo", "Writing the report"),
     "fairness.stage.done": ("Xong", "Done"),
-    "fairness.example.drawn": ("12 khuôn mặt vẽ", "12 drawn faces"),
+    "fairness.example.drawn": (
+        "12 khuôn mặt vẽ (với máy, chúng giống hệt nhau)",
+        "12 drawn faces (to the network they are all alike)",
+    ),
 }
