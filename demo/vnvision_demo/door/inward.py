@@ -68,8 +68,10 @@ def patient(receive: Receive, most_bytes: int) -> Receive:
     async def receiving() -> Message:
         nonlocal size
         left = start + 30.0 + size / _SLOWEST - time.monotonic()
+        if left <= 0:
+            raise Refusal("upload.no_form", 408)
         try:
-            async with asyncio.timeout(min(_PAUSE_S, max(0.0, left))):
+            async with asyncio.timeout(min(_PAUSE_S, left)):
                 message = await receive()
         except TimeoutError as exc:
             raise Refusal("upload.no_form", 408) from exc

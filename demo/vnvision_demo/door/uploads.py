@@ -94,7 +94,7 @@ class Uploads:
     def owned(self, owner: str, path: str | Path) -> Path | None:
         """The path, if that browser sent it and it is still here."""
         found = self._held.get(Path(path))
-        if found is None or found.owner != owner or not found.path.is_file():
+        if found is None or found.owner != owner or found.path.is_symlink() or not found.path.is_file():
             return None
         return found.path
 

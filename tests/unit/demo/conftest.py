@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ pytest.importorskip("gradio", reason="gradio is not installed (extra demo)")
 from vnvision_demo.door.sessions import COOKIE, Session
 from vnvision_demo.settings import Settings
 from vnvision_demo.station import Station
+
+sys.path.insert(0, str(Path(__file__).parent))  # door_desk
 
 
 @pytest.fixture(scope="module")
