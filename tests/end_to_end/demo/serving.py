@@ -1,0 +1,70 @@
+"""A running ``vnvision demo``, in a process of its own with folders of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+_START_S = 180
+
+
+class Server:
+    """``python -m vnvision demo --port 0``, ended by its process id.
+
+    Args:
+        folder: its data (``VNVISION_HOME``), its gallery and its temporary files lie in here.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.home, self.temporary = folder / "home", folder / "tmp"
+        self.home.mkdir()
+        self.temporary.mkdir()
+        self._log = (folder / "server.log").open("w+")
+        paths = [str(REPOSITORY), str(REPOSITORY / "demo"), os.environ.get("PYTHONPATH", "")]
+        own = {
+            "VNVISION_HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [sys.executable, "-m", "vnvision", "demo", "--port", "0"]
+        gallery = ["--gallery", str(folder / "gallery" / "people.vnv")]
+        self._process = subprocess.Popen(
+            [*command, *gallery], env={**os.environ, **own}, stdout=self._log, stderr=self._log, cwd=folder
+        )
+        self.address = self._told()
+
+    def _told(self) -> str:
+        """Its address, once it says so."""
+        end = time.monotonic() + _START_S
+        while time.monotonic() < end:
+            found = re.search(r"vnvision demo: (http://127\.0\.0\.1:\d+)", self.log())
+            if found:
+                return found[1]
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.1)
+        self.stop()
+        raise RuntimeError(f"the demo did not start:\n{self.log()}")
+
+    def log(self) -> str:
+        """What it printed."""
+        return Path(self._log.name).read_text("utf-8")
+
+    def files(self, pattern: str = "*") -> list[Path]:
+        """The files that lie in its temporary folder now."""
+        return [path for path in self.temporary.rglob(pattern) if path.is_file()]
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(20)
