@@ -84,7 +84,7 @@ class Door:
                 if answer is not None:
                     await answer(scope, receive, safe)
         except Refusal as exc:
-            await _refused(exc, request)(scope, receive, safe)
+            await _refused(request, exc)(scope, receive, safe)
         except (ClientDisconnect, TimeoutError):
             return
         except Exception:
@@ -301,12 +301,12 @@ class Door:
         return None
 
 
-def _refused(exc: Refusal, request: Request) -> Response:
-    """Why not, in the form that Gradio's page shows: it reads JSON where it asked a question."""
-    line = say(exc.key, _language(request), **exc.fields)
-    if request.url.path.startswith(f"{API}/queue/"):
-        return JSONResponse({"detail": line, "error": line}, exc.status)
-    return PlainTextResponse(line, exc.status)
+def _refused(request: Request, why: Refusal) -> Response:
+    """Why not, in words. Gradio's page shows a question's refusal only where it comes as JSON."""
+    line = say(why.key, _language(request), **why.fields)
+    if request.scope["path"] == f"{API}/queue/join":
+        return JSONResponse({"detail": line}, why.status)
+    return PlainTextResponse(line, why.status)
 
 
 def _language(request: Request) -> Language:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vnvision_demo.settings import Language
 from vnvision_demo.texts import say
-from vnvision_demo.texts.gradio_vi import WORDS
+from vnvision_demo.texts.gradio_vi import SENTENCES, WORDS
 
 _AWAY = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>|<link rel="manifest"[^>]*>', re.DOTALL)
 _RESIZER = re.compile(r"<script>\s*\(\(\) => \{\s*const root = .*?</script>", re.DOTALL)
@@ -81,6 +81,8 @@ def own_file(name: str) -> Path | None:
 
 
 def _words(language: Language) -> str:
-    """Gradio's fixed words and what stands in their place, as JSON that cannot end a script."""
+    """Gradio's fixed words and sentences, and what replaces them, as JSON that cannot end a script."""
     words = WORDS if language == "vi" else {}
-    return json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
+    sentences = [(pattern, vi if language == "vi" else en) for pattern, vi, en in SENTENCES]
+    told = {"words": words, "sentences": sentences}
+    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")

@@ -1,16 +1,21 @@
 // Runs before Gradio: the page's language is that of its address, not that of the browser.
 (() => {
   const { language, title } = document.currentScript.dataset;
-  const words = window.vnvisionWords || {};
+  const { words = {}, sentences = [] } = window.vnvisionWords || {};
+  const patterns = sentences.map(([pattern, said]) => [new RegExp(`^${pattern}$`, "s"), said]);
   for (const [key, value] of [["language", language], ["languages", [language]]]) {
     Object.defineProperty(navigator, key, { get: () => value, configurable: true });
   }
 
+  function ours(told) {
+    if (words[told]) return words[told];
+    const found = patterns.find(([pattern]) => pattern.test(told));
+    return found && told.replace(found[0], found[1]);
+  }
   function put(node, set) {
     const told = node.trim();
-    if (!told) return;
-    const found = words[told];
-    if (found) set(node.replace(told, found));
+    const found = told && ours(told);
+    if (found && found !== told) set(node.replace(told, () => found));
   }
   function look(root) {
     if (root.nodeType === Node.TEXT_NODE) {
@@ -26,8 +31,7 @@
   }
   function attributes(element) {
     for (const name of ["aria-label", "title", "placeholder"]) {
-      const value = element.getAttribute(name);
-      if (value && words[value.trim()]) element.setAttribute(name, words[value.trim()]);
+      put(element.getAttribute(name) || "", (value) => element.setAttribute(name, value));
     }
   }
   // What Gradio leaves without a name, a screen reader needs one for.

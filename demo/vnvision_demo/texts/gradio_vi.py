@@ -134,5 +134,37 @@ WORDS: dict[str, str] = {
     "select source": "Chọn nguồn",
     "Paste from clipboard": "Dán từ bộ nhớ tạm",
     "Capture from camera": "Chụp bằng máy ảnh",
+    "File upload": "Gửi tệp",
+    "Upload a file": "Gửi tệp",
+    "Uploaded files": "Tệp đã gửi",
+    "Remove this file": "Bỏ tệp này",
+    "Remove file": "Bỏ tệp",
+    "Loading Progress": "Tiến độ",
+    "Select input device": "Chọn máy ảnh",
+    "Connection to the server was lost. Attempting reconnection...": "Mất kết nối với máy. Đang nối lại…",
+    "This application is currently busy. Please try again.": "Máy đang bận. Hãy thử lại.",
+    "An Unexpected Error Occurred!": "Có lỗi chưa lường trước. Hãy thử lại.",
 }
 """Words that Gradio writes into its pages without asking its language files."""
+
+SENTENCES: tuple[tuple[str, str, str], ...] = (
+    (
+        r"File\(s\) exceed the maximum allowed size of ([\d.]+?)(?:\.0)? ([KMG])b: (.*)",
+        "Tệp quá lớn, tối đa $1 $2B: $3. Hãy chụp lại ở cỡ nhỏ hơn, hoặc chia tệp ra.",
+        "The file is too large, at most $1 $2B: $3. Take a smaller picture, or split the file.",
+    ),
+    (
+        r"Invalid file types?: (.*)\. Only (.*) allowed\.",
+        "Không nhận loại tệp này: $1. Hãy chọn tệp $2.",
+        "This kind of file is not taken: $1. Choose a $2 file.",
+    ),
+    (
+        r"Could not parse server response: .*",
+        "Máy trả lời không đúng. Hãy tải lại trang rồi thử lại.",
+        "The answer could not be read. Reload the page, then try again.",
+    ),
+    (r"HTTP \d{3}: (.*)", "$1", "$1"),
+    (r"number input for (.*)", "$1: nhập số", "$1: number"),
+    (r"range slider for (.*)", "$1: thanh kéo", "$1: slider"),
+)
+"""Sentences of Gradio's with something in them: pattern, and what to say in Vietnamese and in English."""
