@@ -115,7 +115,7 @@ def pdf_text():
         pytest.skip("pdftotext is not installed (Debian: poppler-utils)")
 
     def read(path):
-        text = subprocess.run(["pdftotext", "-layout", path, "-"], check=True, capture_output=True).stdout
+        text = subprocess.run(["pdftotext", path, "-"], check=True, capture_output=True).stdout
         return " ".join(unicodedata.normalize("NFC", text.decode()).split())
 
     return read
