@@ -98,6 +98,7 @@ class Desk:
             parcels=Parcels(keep_s=self.settings.keep_s),
             reader=Reader(),
             forget=self.left.append,
+            sent_just_now=lambda owner, path: None,
         )
         self.door = Door(self.inner, self.station, self.lean)
 

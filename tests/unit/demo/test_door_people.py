@@ -399,7 +399,7 @@ def test_words_cannot_end_the_script(monkeypatch):
     assert "</script><script>alert" not in found
     assert "<!--" not in found
     (told,) = re.findall(r"window\.vnvisionWords = (.*?);</script>", found)
-    assert json.loads(told)["</script><script>alert(1)"] == "<!--"
+    assert json.loads(told)["words"]["</script><script>alert(1)"] == "<!--"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

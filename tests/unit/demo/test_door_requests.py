@@ -261,9 +261,9 @@ def test_bodies_are_bounded_told_or_not(desk):
         for content in (big, parts()):
             answer = await browser.post("/gradio_api/queue/join", content=content)
             assert answer.status_code == 413
-            assert answer.text == "Yêu cầu quá dài."
+            assert answer.json() == {"detail": "Yêu cầu quá dài."}
         answer = await browser.post("/gradio_api/queue/join", content=big, headers={"referer": "http://h/en"})
-        assert answer.text == "The request is too long."
+        assert answer.json() == {"detail": "The request is too long."}
         assert (await browser.post("/gradio_api/cancel", content=big)).status_code == 413
 
     run(work())
