@@ -48,14 +48,14 @@ def teach(station: Station, language: Language) -> list[Renewed]:
                 max_length=60,
             )
             photos = gr.File(
-                label=say("teach.photos", language), file_count="multiple", height=160, buttons=[]
+                label=say("teach.photos", language), file_count="multiple", height=190, buttons=[]
             )
             add = gr.Button(say("teach.add", language))
             zipped = gr.File(
                 label=say("teach.zip", language),
                 file_count="single",
                 file_types=[".zip"],
-                height=120,
+                height=190,
                 buttons=[],
             )
             (example,) = examples([("teach.example.leaves", "leaf-spots.jpg")], language)
