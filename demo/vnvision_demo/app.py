@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import warnings
 from typing import TYPE_CHECKING
 
@@ -52,8 +51,7 @@ def application(settings: Settings) -> tuple[ASGIApp, Station]:
         theme=theme.theme(),
         css=theme.css(),
     )
-    threading.Thread(target=station.warm_up, daemon=True).start()
-    threading.Thread(target=station.watch, daemon=True).start()
+    station.start()
     return Door(inner, station, Lean(_gradio_of(inner))), station
 
 

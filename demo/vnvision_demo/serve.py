@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vnvision.errors import ConfigError
 from vnvision_demo.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from vnvision_demo.station import Station
+
+_MOST_CONNECTIONS = 600
+_HEAD_BYTES = 32 << 10
+_STOP_S = 4.0
 
 
 def serve(
@@ -30,31 +42,67 @@ def serve(
     import uvicorn
 
     listening = _listen(settings)
-    from vnvision_demo.app import application
+    with _leaving():
+        from vnvision_demo.app import application
+        from vnvision_demo.protocol import PatientProtocol
 
-    logging.getLogger("vnvision.demo").setLevel(logging.INFO)
-    app, station = application(settings)
-    certfile, keyfile = certificate or (None, None)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=5,
-        ws="none",
-        ssl_certfile=certfile,
-        ssl_keyfile=keyfile,
-    )
-    server = uvicorn.Server(config)
-    address = f"{'https' if certificate else 'http'}://{shown_host(settings)}:{listening.getsockname()[1]}"
-    threading.Thread(target=_tell, args=(server, ready, address), daemon=True).start()
+        logging.getLogger("vnvision.demo").setLevel(logging.INFO)
+        app, station = application(settings)
+        certfile, keyfile = certificate or (None, None)
+        config = uvicorn.Config(
+            app,
+            http=PatientProtocol,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=2,
+            limit_concurrency=_MOST_CONNECTIONS,
+            h11_max_incomplete_event_size=_HEAD_BYTES,
+            ws="none",
+            ssl_certfile=certfile,
+            ssl_keyfile=keyfile,
+        )
+        server = uvicorn.Server(config)
+        address = (
+            f"{'https' if certificate else 'http'}://{shown_host(settings)}:{listening.getsockname()[1]}"
+        )
+        threading.Thread(target=_tell, args=(server, ready, address), daemon=True).start()
+        threading.Thread(target=_break_off, args=(server, station), daemon=True).start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            station.close()
+
+
+@contextlib.contextmanager
+def _leaving() -> Iterator[None]:
+    """Asked to stop (Ctrl-C, SIGTERM, a closed terminal), leave as at the end: files are deleted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {one: signal.signal(one, _leave) for one in asked}
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listening])
+            yield
     finally:
-        station.close()
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _break_off(server: uvicorn.Server, station: Station) -> None:
+    """Once the server is to stop, end the process in time even where an answer is still being computed."""
+    while not server.should_exit:
+        time.sleep(0.2)
+    time.sleep(_STOP_S)
+    station.close()
+    os._exit(0)
 
 
 def shown_host(settings: Settings) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vnvision.errors import ConfigError
 from vnvision.hub import shelf
 from vnvision.imaging.isolated import IsolatedReader
+from vnvision.records import Sample
 from vnvision_demo.door.parcels import Parcels
 from vnvision_demo.door.sessions import Sessions
 from vnvision_demo.door.uploads import Uploads
 from vnvision_demo.jobs.windowing import Viewer
 from vnvision_demo.lessons import Lessons
+from vnvision_demo.scratch import Scratch
 from vnvision_demo.settings import Settings
 from vnvision_demo.shelf import OpenModels
 
@@ -40,7 +43,8 @@ class Station:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.root = Path(tempfile.mkdtemp(prefix="vnvision-demo-"))
+        self._scratch = Scratch()
+        self.root = self._scratch.path
         self.sessions = Sessions(secure=settings.secure)
         self.uploads = Uploads(
             self.root / "uploads",
@@ -60,6 +64,7 @@ class Station:
             self.root / "lessons", most_bytes=settings.session_bytes, keep_s=4 * settings.keep_s
         )
         self._closed = threading.Event()
+        self._warming: threading.Thread | None = None
 
     @cached_property
     def desk(self) -> FaceDesk:
@@ -71,8 +76,15 @@ class Station:
     def warm_up(self) -> None:
         """Open what the first visitor would wait for."""
         for name in (*sorted(self.models.router.experts), "leaf_severity"):
+            if self._closed.is_set():
+                return
             if name in shelf.model_names():
                 self.models.model(name)
+        leaf = Path(__file__).parent / "static" / "leaf-spots.jpg"
+        with contextlib.suppress(ConfigError):  # closed meanwhile
+            for read in self.reader.read_many([leaf] * self.settings.workers):
+                if isinstance(read, Sample):
+                    self.models.router.choose([read.image])
 
     def read_upload(self, owner: str, path: str) -> bytes:
         """The bytes of a file that a browser sent; the file is deleted.
@@ -89,7 +101,13 @@ class Station:
         """What a browser sent some seconds ago, though it is answered: its page may be about to show it."""
         return self.recent.get(owner, path, newer_s=JUST_NOW_S)
 
-    @contextmanager
+    def start(self) -> None:
+        """Open models and look after old files, beside the server."""
+        self._warming = threading.Thread(target=self.warm_up, daemon=True)
+        self._warming.start()
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
         """A private folder for one job; no address leads to it, and it is deleted with the job."""
         made = Path(tempfile.mkdtemp(dir=self.work))
@@ -117,8 +135,10 @@ class Station:
     def close(self) -> None:
         """Delete every file and stop the readers."""
         self._closed.set()
+        if self._warming is not None:  # a model that is being opened when the process ends would abort it
+            self._warming.join(3.0)
         self.reader.close()
-        shutil.rmtree(self.root, ignore_errors=True)
+        self._scratch.close()
 
 
 class Kept:
