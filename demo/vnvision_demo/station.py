@@ -130,6 +130,7 @@ class Station:
         self.uploads.forget(owner)
         self.parcels.forget(owner)
         self.kept.forget(owner)
+        self.recent.forget(owner)
         self.lessons.end(owner)
 
     def close(self) -> None:
