@@ -41,11 +41,12 @@ class Lessons:
     Args:
         root: where; no address leads to it.
         most_bytes: photographs of one lesson.
+        total_bytes: photographs of all.
         keep_s: a lesson untouched for so long is deleted.
     """
 
-    def __init__(self, root: Path, *, most_bytes: int, keep_s: float) -> None:
-        self._root, self._most, self._keep_s = root, most_bytes, keep_s
+    def __init__(self, root: Path, *, most_bytes: int, keep_s: float, total_bytes: int = 2 << 30) -> None:
+        self._root, self._most, self._keep_s, self._total = root, most_bytes, keep_s, total_bytes
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._held: dict[str, Lesson] = {}
         self._lock = threading.Lock()
@@ -71,6 +72,8 @@ class Lessons:
         size = sum(file.stat().st_size for file in files)
         if lesson.bytes + size > self._most:
             raise Refusal("upload.session_full", limit_mb=self._most >> 20)
+        if sum(one.bytes for one in list(self._held.values())) + size > self._total:
+            raise Refusal("upload.server_full")
         kept = lesson.classes.setdefault(name, [])
         for file in files:
             target = lesson.folder / f"{uuid4().hex}{file.suffix.lower()[:6]}"

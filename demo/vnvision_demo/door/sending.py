@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import shutil
 from pathlib import Path
@@ -61,7 +62,11 @@ async def _stored(request: Request, owner: str, folder: Path, most_bytes: int, s
         if "exceeded maximum allowed size of" in str(getattr(exc, "message", "")) and size > most_bytes:
             raise Refusal("upload.too_large", 413, limit_mb=most_bytes >> 20) from exc
         raise Refusal("upload.no_form", 400) from exc
-    except (Refusal, ClientDisconnect, OSError):
+    except (Refusal, ClientDisconnect):
+        raise
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Refusal("upload.server_full", 507) from exc
         raise
     except Exception as exc:  # Gradio's parser meets a form that it does not foresee
         raise Refusal("upload.no_form", 400) from exc

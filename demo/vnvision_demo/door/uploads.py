@@ -15,6 +15,9 @@ from pathlib import Path
 from vnvision_demo.errors import Refusal
 
 
+_SPARE_BYTES = 64 << 20  # of the disk, for everybody else
+
+
 @dataclass(frozen=True, slots=True)
 class _Upload:
     owner: str
@@ -64,7 +67,10 @@ class Uploads:
             mine = [held for whose, held in there if whose == owner]
             if sum(mine) + size > self._session_bytes or len(mine) >= self._session_files:
                 raise Refusal("upload.session_full", 429, limit_mb=self._session_bytes >> 20)
-            if sum(held for _, held in there) + size > self._total_bytes or len(there) >= self._total_files:
+            full = sum(held for _, held in there) + size > self._total_bytes
+            coming = sum(held for _, held in self._coming) + size
+            full = full or coming > shutil.disk_usage(self.root).free - _SPARE_BYTES
+            if full or len(there) >= self._total_files:
                 raise Refusal("upload.server_full", 507)
             self._coming.append((owner, size))
         try:

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +17,7 @@ from door_desk import Desk, file_of
 from vnvision_demo.door.parcels import Parcels
 from vnvision_demo.door.uploads import Uploads
 from vnvision_demo.errors import Refusal
+from vnvision_demo.lessons import Lessons
 
 pytest.importorskip("gradio")
 MB = 1 << 20
@@ -403,3 +405,32 @@ def test_parcels_are_bounded_and_the_oldest_go_first():
     parcels._keep_s = -1
     parcels.sweep()
     assert not parcels._held
+
+
+def test_a_disk_that_is_nearly_full_takes_nothing(desk, monkeypatch):
+    async def work():
+        browser = await desk.opened()
+        free = SimpleNamespace(free=64 * MB + 1000)
+        monkeypatch.setattr("vnvision_demo.door.uploads.shutil.disk_usage", lambda path: free)
+        assert (await browser.send_files(("a.jpg", b"P" * 5000))).status_code == 507
+        assert (await browser.send_files(("a.jpg", b"P"))).status_code == 200
+        monkeypatch.setattr(
+            "gradio.route_utils.upload_fn", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
+        )
+        assert (await browser.send_files(("a.jpg", b"P"))).status_code == 507
+
+    run(work())
+
+
+def test_all_lessons_together_have_so_much_room(tmp_path):
+    lessons = Lessons(tmp_path / "lessons", most_bytes=100, keep_s=9, total_bytes=150)
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"P" * 60)
+    lessons.add("one", "rust", [photo])
+    with pytest.raises(Refusal, match="session_full"):
+        lessons.add("one", "rust", [photo])
+    lessons.add("two", "rust", [photo])
+    with pytest.raises(Refusal, match="server_full"):
+        lessons.add("three", "rust", [photo])
+    lessons.end("one")
+    lessons.add("three", "rust", [photo])
