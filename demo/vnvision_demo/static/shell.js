@@ -22,7 +22,7 @@
       put(root.data, (text) => (root.data = text));
       return;
     }
-    if (root.nodeType !== Node.ELEMENT_NODE || root.closest(".v-answer, textarea, input, code")) {
+    if (root.nodeType !== Node.ELEMENT_NODE || root.closest(".prose.v-answer, textarea, input, code")) {
       if (root.nodeType === Node.ELEMENT_NODE && root.matches("textarea, input")) attributes(root);
       return;
     }

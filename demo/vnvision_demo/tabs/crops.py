@@ -16,6 +16,7 @@ from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import case_html, pdf_link
 from vnvision_demo.station import Station
+from vnvision_demo.tabs.photo import Photo
 from vnvision_demo.tabs.shared import STATIC, Renewed, answering, examples, owner_of, question
 from vnvision_demo.tabs.strangers import stranger_html
 from vnvision_demo.texts import say
@@ -41,7 +42,7 @@ def crops(station: Station, language: Language) -> list[Renewed]:
     with gr.Row(elem_classes="v-two"):
         with gr.Column(scale=4, min_width=300):
             gr.Markdown(say("crops.lead", language), elem_classes="v-lead")
-            photo = gr.Image(
+            photo = Photo(
                 label=say("crops.photo", language),
                 type="filepath",
                 image_mode=None,

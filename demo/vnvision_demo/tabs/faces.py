@@ -18,6 +18,7 @@ from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import Link
 from vnvision_demo.station import Station
+from vnvision_demo.tabs.photo import Photo
 from vnvision_demo.tabs.shared import STATIC, Renewed, answering, examples, owner_of, question
 from vnvision_demo.texts import say
 
@@ -42,8 +43,8 @@ def faces(station: Station, language: Language) -> list[Renewed]:
     return fresh
 
 
-def _photo(language: Language, key: str) -> gr.Image:
-    return gr.Image(
+def _photo(language: Language, key: str) -> Photo:
+    return Photo(
         label=say(key, language),
         type="filepath",
         image_mode=None,

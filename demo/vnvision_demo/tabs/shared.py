@@ -40,7 +40,7 @@ def in_words(error: Exception, language: Language) -> tuple[str, str]:
         return say(error.key, language, **error.fields), ""
     if isinstance(error, VnvisionError):
         if language == "en":
-            return str(error), ""
+            return _without_paths(str(error)), ""
         if error.vietnamese:
             return error.vietnamese, ""
         known = "error.picture" if isinstance(error, DataError) else "error.unknown"

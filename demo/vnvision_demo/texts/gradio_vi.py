@@ -164,6 +164,8 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "The answer could not be read. Reload the page, then try again.",
     ),
     (r"HTTP \d{3}: (.*)", "$1", "$1"),
+    (r"queue: (.*) \|", "đang chờ: $1 |", "waiting: $1 |"),
+    (r"processing \|", "đang làm |", "working |"),
     (r"number input for (.*)", "$1: nhập số", "$1: number"),
     (r"range slider for (.*)", "$1: thanh kéo", "$1: slider"),
 )
