@@ -14,7 +14,6 @@ from pathlib import Path
 
 from vnvision_demo.errors import Refusal
 
-
 _SPARE_BYTES = 64 << 20  # of the disk, for everybody else
 
 

@@ -16,7 +16,7 @@ from vnvision_demo.settings import Language
 from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import case_html, pdf_link
 from vnvision_demo.station import Station
-from vnvision_demo.tabs.photo import Photo
+from vnvision_demo.tabs.photo import photo_box
 from vnvision_demo.tabs.shared import STATIC, Renewed, answering, examples, owner_of, question
 from vnvision_demo.tabs.strangers import stranger_html
 from vnvision_demo.texts import say
@@ -42,15 +42,7 @@ def crops(station: Station, language: Language) -> list[Renewed]:
     with gr.Row(elem_classes="v-two"):
         with gr.Column(scale=4, min_width=300):
             gr.Markdown(say("crops.lead", language), elem_classes="v-lead")
-            photo = Photo(
-                label=say("crops.photo", language),
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "webcam", "clipboard"],
-                elem_classes=["v-photo", "v-follow"],
-                buttons=[],
-                height=320,
-            )
+            photo = photo_box(say("crops.photo", language), height=320, clipboard=True, classes=("v-follow",))
             expert = gr.Dropdown(experts(station, language), value=AUTO, label=say("crops.expert", language))
             severity = gr.Checkbox(label=say("crops.severity", language), value=False)
             pressed = examples([(key, file) for key, file, _ in EXAMPLES], language)

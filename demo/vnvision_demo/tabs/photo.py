@@ -7,14 +7,31 @@ from typing import Any
 import gradio as gr
 
 
-class Photo(gr.Image):
-    """Gradio's, but nobody opens the file before the reader of strangers' files does.
+def photo_box(label: str, *, height: int, clipboard: bool = False, classes: tuple[str, ...] = ()) -> gr.Image:
+    """Gradio's box, but nobody opens the file before the reader of strangers' files does.
 
     Gradio would open it with Pillow in this process, and where that fails the page says "error" and no more.
+
+    Args:
+        label: above it.
+        height: in pixels.
+        clipboard: whether a picture may be pasted.
+        classes: of the page's style.
     """
+    sources: list[Any] = ["upload", "webcam", *(["clipboard"] if clipboard else [])]
+    made = gr.Image(
+        label=label,
+        type="filepath",
+        image_mode=None,
+        sources=sources,
+        buttons=[],
+        height=height,
+        elem_classes=["v-photo", *classes],
+    )
+    made.preprocess = _path
+    return made
 
-    is_template = True  # the page draws it as its parent
 
-    def preprocess(self, payload: Any) -> Any:
-        """The path of what was sent."""
-        return None if payload is None else payload.path
+def _path(payload: Any) -> str | None:
+    """Where what was sent lies."""
+    return None if payload is None else str(payload.path)

@@ -23,7 +23,7 @@ from vnvision_demo.show import empty, fragment
 from vnvision_demo.show.case import Link, case_html, pdf_link
 from vnvision_demo.station import Station
 from vnvision_demo.tabs.drawn import lesson as drawn_lesson
-from vnvision_demo.tabs.photo import Photo
+from vnvision_demo.tabs.photo import photo_box
 from vnvision_demo.tabs.progress import bar
 from vnvision_demo.tabs.shared import Renewed, answering, examples, owner_of, question
 from vnvision_demo.texts import say
@@ -74,15 +74,7 @@ def teach(station: Station, language: Language) -> list[Renewed]:
                 empty(language, "teach.none", "teach.none_lead"), elem_classes=["v-answer", "v-main"]
             )
             gr.Markdown(f"### {say('teach.step_try', language)}")
-            photo = Photo(
-                label=say("teach.try", language),
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "webcam"],
-                buttons=[],
-                height=220,
-                elem_classes="v-photo",
-            )
+            photo = photo_box(say("teach.try", language), height=220)
             tried = gr.HTML(elem_classes="v-answer")
             keep = gr.Button(say("teach.keep", language))
             kept = gr.HTML(elem_classes="v-answer")

@@ -14,7 +14,7 @@ from vnvision.hub import shelf
 from vnvision_demo.errors import Refusal
 from vnvision_demo.settings import Settings
 from vnvision_demo.station import Station
-from vnvision_demo.tabs import batch, clinic, faces, fairness, models, teach
+from vnvision_demo.tabs import batch, clinic, faces_compare, faces_enrol, faces_hide, fairness, models, teach
 from vnvision_demo.tabs.drawn import leaves, people
 from vnvision_demo.tabs.shared import STATIC, answering
 from vnvision_demo.texts import say
@@ -78,7 +78,7 @@ class TestClinic:
 
 class TestFaces:
     def test_one_person_and_two(self, station, asked, send):
-        desk = faces.Comparing(station, "vi")
+        desk = faces_compare.Comparing(station, "vi")
         same = desk.photos(send(STATIC / "face-a.jpg"), send(STATIC / "face-b.jpg"), "fmr=1e-4", asked)
         assert say("faces.same", "vi") in same or say("faces.unsure", "vi") in same
         assert list(station.uploads.root.iterdir()) == []
@@ -86,7 +86,7 @@ class TestFaces:
             desk.photos(send(STATIC / "face-a.jpg"), None, "fmr=1e-4", asked)
 
     def test_enrol_find_forget(self, station, asked, send):
-        desk, face = faces.Enrolling(station, "vi"), STATIC / "face-a.jpg"
+        desk, face = faces_enrol.Enrolling(station, "vi"), STATIC / "face-a.jpg"
         with pytest.raises(Refusal, match="need_consent"):
             desk.enroll(send(face), "NV-1", "mở cửa", 30, False, asked)
         told, listed, _ = desk.enroll(send(face), "NV-1 <b>", "mở cửa", 30, True, asked)
@@ -101,7 +101,7 @@ class TestFaces:
         assert "NV-1" not in log  # forgotten there too
 
     def test_hidden_faces_to_fetch(self, station, asked, send):
-        page = faces.Hiding(station, "en").photo(send(STATIC / "face-a.jpg"), "blur", asked)
+        page = faces_hide.Hiding(station, "en").photo(send(STATIC / "face-a.jpg"), "blur", asked)
         assert "Faces hidden: 1" in page
         assert fetched(station, asked, page, ".jpg").startswith(b"\xff\xd8")
 
