@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
@@ -25,7 +26,7 @@ from vnvision_demo.door import assets, login, pages, sending
 from vnvision_demo.door.crowd import Crowd, Pages
 from vnvision_demo.door.hosts import Hosts, same_origin
 from vnvision_demo.door.inward import again, asked, inward, whole_body
-from vnvision_demo.door.outward import Outward
+from vnvision_demo.door.outward import NONCE, Outward
 from vnvision_demo.door.parcels import PREFIX
 from vnvision_demo.door.preview import preview
 from vnvision_demo.door.question import PAGE, question
@@ -77,7 +78,7 @@ class Door:
         if scope["type"] != "http":
             return  # Gradio's page uses no web socket
         request = Request(scope, receive)
-        safe = Outward(send, scope["path"])
+        safe = Outward(send, scope)
         try:
             with self._open_there.one_more(_address(request)):
                 answer = await self._answer(request, safe)
@@ -207,7 +208,8 @@ class Door:
         status, body = await _call(self._inner, request)
         if status != 200:
             raise Refusal("app.broken", 500)
-        answer = HTMLResponse(pages.page(body.decode(), _language(request)))
+        nonce = request.scope[NONCE] = secrets.token_urlsafe(16)
+        answer = HTMLResponse(pages.page(body.decode(), _language(request), nonce))
         if session is None:
             sessions = self._station.sessions
             answer.headers["set-cookie"] = sessions.cookie(sessions.new(), request)

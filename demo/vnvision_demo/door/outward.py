@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import Message, Send
+from starlette.types import Message, Scope, Send
 
 from vnvision_demo.door import pages
 
+NONCE = "vnvision.nonce"
+_UNCHANGING = ("/assets/", "/static/", "/own/")
 _SLOWEST_S = 60.0
 
 
@@ -19,14 +21,14 @@ class Outward:
 
     Args:
         send: to the server.
-        path: what was asked for.
+        scope: what was asked for, and the nonce of its scripts where it is the page.
 
     Attributes:
         started: whether the browser has been given anything.
     """
 
-    def __init__(self, send: Send, path: str) -> None:
-        self._send, self._path, self.started = send, path, False
+    def __init__(self, send: Send, scope: Scope) -> None:
+        self._send, self._scope, self.started = send, scope, False
 
     async def __call__(self, message: Message) -> None:
         """Pass on one message.
@@ -42,8 +44,11 @@ class Outward:
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         given = list(message.get("headers", []))
-        unchanging = self._path.startswith(("/assets/", "/static/", "/own/")) and message["status"] == 200
-        ours = pages.SAFE | {"cache-control": "public, max-age=86400" if unchanging else "no-store"}
+        unchanging = message["status"] == 200 and self._scope["path"].startswith(_UNCHANGING)
+        ours = pages.SAFE | {
+            "content-security-policy": pages.csp(self._scope.get(NONCE)),
+            "cache-control": "public, max-age=86400" if unchanging else "no-store",
+        }
         left_out = {name.encode() for name in ours} | {b"server"}
         kept = [
             (key, value)

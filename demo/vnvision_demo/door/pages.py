@@ -14,24 +14,21 @@ from vnvision_demo.texts.gradio_vi import SENTENCES, WORDS
 _AWAY = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>|<link rel="manifest"[^>]*>', re.DOTALL)
 _RESIZER = re.compile(r"<script>\s*\(\(\) => \{\s*const root = .*?</script>", re.DOTALL)
 
-CSP = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self' data: blob:",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
+_SCRIPT = re.compile(r"<script(?=[\s>])([^>]*>.*?</script>)", re.DOTALL)
+_CSP = (
+    "default-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "media-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self' data: blob:",
+    "worker-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
 )
 SAFE: dict[str, str] = {
-    "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
@@ -42,12 +39,22 @@ SAFE: dict[str, str] = {
 OWN = Path(__file__).parents[1] / "static"
 
 
-def page(html: str, language: Language) -> str:
+def csp(nonce: str | None = None) -> str:
+    """What a page may load and run: our own files, and of the scripts written in it those with the nonce.
+
+    Gradio's components make functions of text at run time.
+    """
+    scripts = f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:" if nonce else "script-src 'self'"
+    return "; ".join((*_CSP, scripts))
+
+
+def page(html: str, language: Language, nonce: str = "") -> str:
     """What a browser gets for Gradio's page.
 
     Args:
         html: Gradio's.
         language: of this page.
+        nonce: which its scripts carry; one that something smuggles in does not know it.
     """
     html = _RESIZER.sub("", _AWAY.sub("", html), count=1)
     html = html.replace('lang="en"', f'lang="{language}"', 1)
@@ -66,7 +73,8 @@ def page(html: str, language: Language) -> str:
         f'<div id="boot" role="status"><b>vnvision</b><i></i><p>{escape(say("app.opening", language))}</p>'
         f"<noscript>{escape(say('app.noscript', language))}</noscript></div>"
     )
-    return html.replace("<gradio-app", boot + "<gradio-app", 1)
+    html = html.replace("<gradio-app", boot + "<gradio-app", 1)
+    return _SCRIPT.sub(lambda found: f'<script nonce="{nonce}"{found[1]}', html) if nonce else html
 
 
 def own_file(name: str) -> Path | None:

@@ -29,6 +29,11 @@ def closed(tmp_path):
     return Desk(tmp_path, users=USERS, host="0.0.0.0")
 
 
+@pytest.fixture
+def stopped_clock(monkeypatch):
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
 def run(work):
     return asyncio.run(work)
 
@@ -182,7 +187,7 @@ def test_a_rate_fills_again_over_a_minute(monkeypatch):
     assert len(rate._buckets) == 10
 
 
-def test_questions_are_counted_by_browser_and_by_address(tmp_path):
+def test_questions_are_counted_by_browser_and_by_address(tmp_path, stopped_clock):
     async def work():
         desk = Desk(tmp_path, session_answers=2, address_answers=3)
         one, two = await desk.opened(), await desk.opened()
@@ -196,7 +201,7 @@ def test_questions_are_counted_by_browser_and_by_address(tmp_path):
     run(work())
 
 
-def test_pictures_and_parcels_are_counted(desk):
+def test_pictures_and_parcels_are_counted(desk, stopped_clock):
     async def work():
         browser, other = await desk.opened(), await desk.opened()
         codes = [(await browser.get("/get/x/y")).status_code for _ in range(241)]
@@ -208,7 +213,7 @@ def test_pictures_and_parcels_are_counted(desk):
     run(work())
 
 
-def test_new_browsers_are_counted_by_address(desk):
+def test_new_browsers_are_counted_by_address(desk, stopped_clock):
     async def work():
         codes = [(await desk.browser().get("/")).status_code for _ in range(301)]
         assert (set(codes[:300]), codes[-1]) == ({200}, 429)
@@ -289,7 +294,7 @@ def test_odd_forms_open_nothing(closed):
     run(work())
 
 
-def test_guessing_is_slow(closed):
+def test_guessing_is_slow(closed, stopped_clock):
     async def work():
         browser = closed.browser(address="192.168.1.9")
         codes = [(await sign_in(browser, "lan", str(number))).status_code for number in range(12)]
@@ -341,6 +346,9 @@ def test_every_response_forbids_other_sites(closed):
         for answer in answers:
             for name, value in pages.SAFE.items():
                 assert answer.headers.get_list(name) == [value], (answer.url, name)
+            (told,) = answer.headers.get_list("content-security-policy")
+            assert "script-src 'self'" in told
+            assert "script-src 'self' 'unsafe-inline'" not in told
             kept = answer.url.path.startswith(("/own/", "/assets/")) and answer.status_code == 200
             told = "public, max-age=86400" if kept else "no-store"
             assert answer.headers.get_list("cache-control") == [told], answer.url
@@ -350,8 +358,9 @@ def test_every_response_forbids_other_sites(closed):
             "base-uri 'self'",
             "form-action 'self'",
         ):
-            assert directive in pages.CSP
-        assert "http" not in pages.CSP
+            assert directive in pages.csp()
+        assert "http" not in pages.csp("x")
+        assert "unsafe" not in pages.csp().replace("style-src 'self' 'unsafe-inline'", "")
 
     run(work())
 
@@ -389,6 +398,24 @@ def test_the_page_is_ours(desk):
             assert "elsewhere.example" not in text
             assert re.findall(r"""(?:src|href|content)=["'](?:https?:)?//[^"']*""", text) == []
             assert text.count('id="boot"') == 1
+
+    run(work())
+
+
+def test_scripts_of_the_page_carry_a_nonce_of_this_answer(desk):
+    async def work():
+        browser = await desk.opened()
+        seen = set()
+        for _ in range(2):
+            answer = await browser.get("/")
+            (nonce,) = re.findall(r"'nonce-([^']+)'", answer.headers["content-security-policy"])
+            assert re.findall(r"<script(?! nonce=)", answer.text) == []
+            assert answer.text.count(f'nonce="{nonce}"') == answer.text.count("<script")
+            seen.add(nonce)
+        assert len(seen) == 2
+        smuggled = """<script>window.x = "<script>alert(1)"</script>"""
+        found = pages.page(smuggled, "vi", "n")
+        assert found.count('nonce="n"') == 1
 
     run(work())
 
