@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vnvision.errors import ConfigError
+from vnvision_demo.memory import give_memory_back
 from vnvision_demo.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def serve(
     """
     import uvicorn
 
+    give_memory_back()
     listening = _listen(settings)
     with _leaving():
         from vnvision_demo.app import application

@@ -72,7 +72,12 @@ def _lines(file: Path | None) -> list[str]:
     try:
         return [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read {file}", got=str(exc)) from exc
+        raise ConfigError(
+            f"cannot read {file}",
+            expected="a text file with NAME:PASSWORD a line",
+            got=getattr(exc, "strerror", None) or str(exc),
+            vietnamese=f"không đọc được {file}; mỗi dòng của tệp là TÊN:MẬT_KHẨU",
+        ) from exc
 
 
 def _tell(address: str, settings: Settings, pair: tuple[Path, Path] | None = None) -> None:
