@@ -58,7 +58,8 @@ def test_killed_while_enrolling(bench):
         done = [int(worker.stdout.readline())]
         time.sleep(chance.uniform(0.0, 0.15))
         worker.send_signal(signal.SIGKILL)
-        rest, _ = worker.communicate(timeout=30)
+        rest = worker.stdout.read()  # communicate() would lose the lines that readline() had buffered
+        worker.wait(timeout=30)
         done += [int(line) for line in rest.splitlines()]
         assert worker.returncode == -signal.SIGKILL
         reported |= set(done)
