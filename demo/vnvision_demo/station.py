@@ -94,7 +94,7 @@ class Station:
         """
         with self.uploads.taken(owner, [path]) as (file,):
             data = file.read_bytes()
-        self.recent.put(owner, path, data, len(data))
+            self.recent.put(owner, path, data, len(data))  # before it is deleted: its page may ask right now
         return data
 
     def sent_just_now(self, owner: str, path: str) -> bytes | None:

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
@@ -242,16 +243,31 @@ class Door:
 
     async def _shown(self, session: Session, told: str) -> Response:
         """A picture that this browser sent, as pixels only."""
-        path = self._station.uploads.owned(session.id, told)
-        source = path or self._station.sent_just_now(session.id, told)
-        if source is None:
+        if self._sent_by(session, told) is None:
             return PlainTextResponse("not here", 404)
-        reader = self._station.reader
         try:
-            body = await anyio.to_thread.run_sync(preview, source, reader, limiter=self._heavy)
+            body = await anyio.to_thread.run_sync(self._pixels, session, told, limiter=self._heavy)
         except (VnvisionError, OSError):
             return PlainTextResponse("no picture", 404)
         return Response(body, media_type="image/jpeg")
+
+    def _pixels(self, session: Session, told: str) -> bytes:
+        """A JPEG of it. Its answer may delete the file while this waits for its turn, or reads."""
+        source = self._sent_by(session, told)
+        if source is None:
+            raise FileNotFoundError(told)
+        try:
+            return preview(source, self._station.reader)
+        except (VnvisionError, OSError):
+            kept = self._station.sent_just_now(session.id, told)
+            if kept is None or source == kept:
+                raise
+            return preview(kept, self._station.reader)
+
+    def _sent_by(self, session: Session, told: str) -> Path | bytes | None:
+        """The file, or its bytes where it was answered a moment ago; None where it is not this browser's."""
+        station = self._station
+        return station.uploads.owned(session.id, told) or station.sent_just_now(session.id, told)
 
     async def _parcel(self, session: Session, path: str) -> Response:
         found = self._station.parcels.find(session.id, path.removeprefix(PREFIX).partition("/")[0])

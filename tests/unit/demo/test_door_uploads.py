@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from door_desk import Desk, file_of
 
@@ -434,3 +435,27 @@ def test_all_lessons_together_have_so_much_room(tmp_path):
         lessons.add("three", "rust", [photo])
     lessons.end("one")
     lessons.add("three", "rust", [photo])
+
+
+def test_a_picture_that_is_answered_while_it_waits_to_be_shown_is_shown(desk, monkeypatch):
+    kept = {}
+    desk.station.sent_just_now = lambda owner, path: kept.get((owner, path))
+
+    def read(source):
+        if isinstance(source, Path):  # the answer comes first
+            kept[next(iter(desk.station.uploads._held.values())).owner, str(source)] = b"P"
+            desk.station.uploads.delete([source])
+            raise FileNotFoundError(source)
+        return SimpleNamespace(image=np.zeros((4, 6, 3), np.uint8))
+
+    async def work():
+        browser, other = await desk.opened(), await desk.opened()
+        (path,) = (await browser.send_files(("a.jpg", b"P"))).json()
+        desk.station.reader.read = read
+        assert (await browser.get(f"/gradio_api/file={path}")).status_code == 200
+        assert (await browser.get(f"/gradio_api/file={path}")).status_code == 200
+        assert (await other.get(f"/gradio_api/file={path}")).status_code == 404
+        kept.clear()
+        assert (await browser.get(f"/gradio_api/file={path}")).status_code == 404
+
+    run(work())
