@@ -4,7 +4,7 @@
 
 Starts the demo as a process of its own, with an empty data folder, and speaks to it as Gradio's page does:
 page and cookie, a heartbeat, upload, the preview of what was sent, the question, its stream of messages, at
-times the PDF. Each user asks, waits for the answer, and thinks for 1 to 3 s. The users run on the same machine
+times the PDF. Each user asks, waits for the answer, thinks for 1 to 3 s. The users run on the same machine
 and take their share of it. Prints JSON: times in ms; memory in MB, resident, of the server and its decoders.
 """
 
