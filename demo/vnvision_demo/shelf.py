@@ -65,7 +65,7 @@ class OpenModels:
     def experts(self, group: Literal["crops", "clinic"], language: Language) -> dict[str, str]:
         """Models of a group that can be opened: name and title."""
         return {
-            one.name: one.title[:1].upper() + one.title[1:]
+            one.name: _shown(one)
             for one in self.entries(language).values()
             if one.group == group and one.path is not None and one.status != "damaged"
             if one.name == one.model
@@ -76,3 +76,9 @@ class OpenModels:
         with self._lock:
             self._open.pop(name, None)
             self._entries.clear()
+
+
+def _shown(one: Entry) -> str:
+    """A title to choose by; a user's own has its name too, for two may have one title."""
+    title = one.title[:1].upper() + one.title[1:]
+    return f"{title} · {one.name}" if one.status == "yours" else title
