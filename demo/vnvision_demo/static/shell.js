@@ -30,6 +30,9 @@
     for (const child of root.childNodes) look(child);
   }
   function attributes(element) {
+    // A name that differs from the words on the button misleads those who speak to their computer.
+    const button = element.matches("button[aria-dropeffect][aria-label]");
+    if (button && element.textContent.trim()) element.removeAttribute("aria-label");
     for (const name of ["aria-label", "title", "placeholder"]) {
       put(element.getAttribute(name) || "", (value) => element.setAttribute(name, value));
     }
@@ -79,6 +82,17 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches && event.target.matches(".v-follow input[type=file]")) later(event.target, 400);
+  });
+  // Gradio's sliders tell of a pointer that lets go, and of nothing else: keys and typed numbers count, too.
+  function letGo(element) {
+    element.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+  }
+  document.addEventListener("keyup", (event) => {
+    const steps = /^(Arrow|Page|Home|End)/.test(event.key);
+    if (steps && event.target.matches && event.target.matches("input[type=range]")) letGo(event.target);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches && event.target.matches("input[type=number]")) letGo(event.target);
   });
   observer.observe(document.documentElement, {
     subtree: true, childList: true, characterData: true, attributes: true,

@@ -135,6 +135,8 @@ WORDS: dict[str, str] = {
     "Paste from clipboard": "Dán từ bộ nhớ tạm",
     "Capture from camera": "Chụp bằng máy ảnh",
     "File upload": "Gửi tệp",
+    "Click to Access Webcam": "Bấm để bật máy ảnh",
+    "Click to upload or drop files": "Bấm để chọn hoặc thả tệp vào đây",
     "Upload a file": "Gửi tệp",
     "Uploaded files": "Tệp đã gửi",
     "Remove this file": "Bỏ tệp này",
