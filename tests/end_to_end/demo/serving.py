@@ -32,10 +32,11 @@ class Server:
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "PYTHONUNBUFFERED": "1",
         }
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("VNVISION_")}
         command = [sys.executable, "-m", "vnvision", "demo", "--port", "0"]
         gallery = ["--gallery", str(folder / "gallery" / "people.vnv")]
         self._process = subprocess.Popen(
-            [*command, *gallery], env={**os.environ, **own}, stdout=self._log, stderr=self._log, cwd=folder
+            [*command, *gallery], env=inherited | own, stdout=self._log, stderr=self._log, cwd=folder
         )
         self.address = self._told()
 
@@ -57,8 +58,9 @@ class Server:
         return Path(self._log.name).read_text("utf-8")
 
     def files(self, pattern: str = "*") -> list[Path]:
-        """The files that lie in its temporary folder now."""
-        return [path for path in self.temporary.rglob(pattern) if path.is_file()]
+        """What lies in its temporary folder now; Gradio leaves empty files, which are swept later."""
+        found = [path for path in self.temporary.rglob(pattern) if path.is_file()]
+        return sorted(path for path in found if path.stat().st_size)
 
     def stop(self) -> None:
         """End it."""
