@@ -40,6 +40,10 @@
   // What Gradio leaves without a name, a screen reader needs one for.
   function name(root) {
     if (!root.querySelectorAll) return;
+    // A wide table scrolls on a phone: keys must reach it.
+    for (const table of [root, ...root.querySelectorAll("table")]) {
+      if (table.matches(".v-card-text table")) table.tabIndex = 0;
+    }
     for (const input of root.querySelectorAll('input[type="file"]:not([aria-label])')) {
       const block = input.closest(".block");
       const label = block && block.querySelector("label, .v-label");
