@@ -1,6 +1,5 @@
 """Faces through the page: two compared, one enrolled with consent, found, forgotten, hidden."""
 
-import pytest
 from files import FACES, STRANGER
 from PIL import Image
 from test_crops import words
