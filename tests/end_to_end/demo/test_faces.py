@@ -18,6 +18,12 @@ def test_compare(opened, tmp_path):
     opened.shoot("faces-compare-answer", tmp_path)
 
 
+def test_the_example(opened):
+    opened.tab("faces")
+    told = opened.answer(lambda: opened.press("faces.example.same"))
+    assert words(told.locator("h2")) == opened.say("faces.same")
+
+
 def test_no_face(opened):
     opened.tab("faces")
     opened.send(FACES[0])
