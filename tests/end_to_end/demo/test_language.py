@@ -6,7 +6,7 @@ from files import FACES, LEAF, large
 from opened import INNER, TABS
 from words_of_gradio import NOTICED, english, seen
 
-VIETNAMESE = re.compile("[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
+VIETNAMESE = re.compile("[âêôăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
 # Names and terms that are the same in both languages, and the other language's own name in the switch.
 SAME = {"English", "vnvision", "PDF", "DICOM", "CSV", "JSON", "zip", "MB", "cosine"}
 
@@ -24,6 +24,11 @@ def everywhere(opened, tmp_path):
     for tab in TABS:
         opened.tab(tab)
         note(tab)
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened.settle()
+    note("a phone")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    opened.settle()
     for inner in INNER:
         opened.tab("faces")
         opened.inner(inner)

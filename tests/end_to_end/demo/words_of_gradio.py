@@ -26,6 +26,12 @@ _SEEN = """
     if (!text || !parent || parent.closest("script, style, noscript, .v-card-text")) continue;
     if (shown(parent)) found.add(text);
   }
+  for (const one of document.querySelectorAll("button, a, label, p, span")) {
+    for (const part of ["::before", "::after"]) {
+      const told = getComputedStyle(one, part).content.match(/^"(.*\\p{L}.*)"$/u);
+      if (told && shown(one)) found.add(told[1]);
+    }
+  }
   for (const one of document.querySelectorAll("[aria-label], [title], [placeholder], [alt]")) {
     if (!shown(one) && one.type !== "file") continue;
     for (const name of ["aria-label", "title", "placeholder", "alt"]) {
