@@ -72,13 +72,16 @@ def test_too_many_questions(opened):
       const asked = { method: "POST", body, headers };
       const once = async () => (await fetch("/gradio_api/queue/join?", asked)).text();
       for (let one = 0; one < 240; one++) await once();
-      setInterval(once, 100); // so that none is allowed again before the page asks
+      setInterval(once, 100); // takes most of what is allowed again meanwhile
     }"""
     opened.tab("crops")
     opened.page.evaluate(ask)
-    opened.press("crops.example.spots")
     toast = opened.page.locator(TOAST).first
-    toast.wait_for()
+    for _ in range(8):  # two a second are allowed again: now and then the page's question is one of these
+        opened.press("crops.example.spots")
+        opened.page.wait_for_timeout(1000)
+        if toast.is_visible():
+            break
     assert opened.say("rate.session") in words(toast)
 
 
