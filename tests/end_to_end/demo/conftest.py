@@ -10,18 +10,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
-
 
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
@@ -62,6 +50,8 @@ def player(chromium):
 
 @pytest.fixture(scope="module")
 def browser(player, chromium):
+    from serving import ARGS
+
     found = player.chromium.launch(executable_path=chromium, args=ARGS)
     yield found
     found.close()

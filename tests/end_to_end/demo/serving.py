@@ -12,6 +12,18 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 _START_S = 180
 
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
 
 class Server:
     """``python -m vnvision demo --port 0``, ended by its process id.

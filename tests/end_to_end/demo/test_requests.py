@@ -28,7 +28,7 @@ def asked(log):
 
 
 def visit(player, chromium, log, work):
-    from conftest import ARGS
+    from serving import ARGS
 
     started = player.chromium.launch(
         executable_path=chromium,
