@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
 from vnvision_demo.settings import PATHS, Language
 from vnvision_demo.texts import say
 
@@ -84,9 +86,7 @@ class Opened:
         label = re.compile(rf"^\s*{re.escape(self.say(f'tab.{name}'))}\s*$")
         bar = self.page.locator("#v-tabs > .tab-wrapper")
         button = bar.locator("button:not([tabindex='-1']):visible", has_text=label)
-        if not button.count():
-            bar.locator(".overflow-menu > button").click()
-        button.first.click()
+        self._click(button, bar.locator(".overflow-menu > button"))
         panel = self.page.locator(f"#tab-{name}")
         panel.wait_for()
         panel.locator("button:visible, input:visible").first.wait_for()
@@ -97,12 +97,23 @@ class Opened:
         """Open one of the inner tabs of faces."""
         bar = self.page.locator(".v-inner > .tab-wrapper")
         button = bar.locator("button:not([tabindex='-1']):visible", has_text=self.say(f"faces.{key}"))
-        if not button.count():
-            bar.locator(".overflow-menu > button").click()
-        button.first.click()
+        self._click(button, bar.locator(".overflow-menu > button"))
         self.panel.locator("button:visible").first.wait_for()
         self.settle()
         return self.panel
+
+    def _click(self, button: Any, more: Any, timeout_s: float = 10) -> None:
+        """Click a tab where it stands: a bar that was just resized moves it into its menu or out of it."""
+        end = time.monotonic() + timeout_s
+        while True:
+            try:
+                if not button.count():
+                    more.click(timeout=500)
+                button.first.click(timeout=500)
+                return
+            except PlaywrightTimeout:
+                if time.monotonic() > end:
+                    raise
 
     def settle(self) -> None:
         """Wait until nothing of the page is being loaded or laid out."""
