@@ -1,11 +1,13 @@
 """What Gradio keeps for each open page, made small: nothing here uses it, and strangers open pages.
 
 Of each page that has ever asked something, up to 10,000 of them, Gradio holds a copy of the settings of all
-components with the last answer in it: half a megabyte and 60 ms of computing each.
+components with the last answer in it: half a megabyte and 60 ms of computing each. Of the last 10,000
+answers it keeps how long they took, and after each answer makes a table of all of them with pandas.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from copy import copy
 from typing import Any
@@ -33,6 +35,8 @@ class Lean:
         self._queue = blocks._queue
         app.state_holder = self._holder
         self._queue.pending_messages_per_session = LRUCache(_PAGES)
+        self._queue.ANALYTICS_MAX_EVENTS = 1
+        self._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize  # answers between two tables; spelt as there
         for block in blocks.blocks.values():
             block.temp_files = _Nothing()
         blocks.upload_file_set = _Nothing()
